@@ -1,1 +1,9 @@
-//! Stub.
+//! Suite: contracts. What other people, other processes and later versions rely on, held in files:
+//! the folders and arrows of the workspace, the shapes of messages, the configuration's defaults,
+//! the list of behaviours.
+
+mod behaviours;
+mod config;
+mod messages;
+mod topology;
+mod workspace;

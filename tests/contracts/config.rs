@@ -1,0 +1,1 @@
+//! Every service's commented defaults.

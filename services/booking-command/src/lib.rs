@@ -1,1 +1,101 @@
-//! Stub.
+//! booking-command: the API, the bookings, and the lending of access to Google.
+//!
+//! ```text
+//! booking app -> public listener   -> tenants/ catalogue/ people/ links/ access/ bookings/
+//! sync-worker -> internal listener -> mirror/ (what Google says), access/ (tokens and budget)
+//!                                       '-> changes.rs -> outbox -> relay -> RabbitMQ
+//! ```
+//!
+//! It is the only writer of bookings and the only holder of secrets. Several replicas run side by
+//! side: they meet only in PostgreSQL, whose clock alone counts leases, claims and budgets. Every
+//! query names its tenant, and what belongs to another one is not found.
+//!
+//! To add an rpc: the `.proto`, then a file in the folder of its feature; to add a feature: a folder
+//! with `rpc.rs` (who may ask), its decisions and its SQL, and its service in `serve.rs`.
+
+pub mod access;
+pub mod bookings;
+mod caller;
+pub mod catalogue;
+pub mod changes;
+pub mod cleanup;
+pub mod config;
+mod convert;
+pub mod links;
+pub mod mirror;
+pub mod people;
+mod ready;
+mod serve;
+pub mod status;
+pub mod tenants;
+pub mod validate;
+
+use anyhow::Context as _;
+use roomsync_broker::Broker;
+use roomsync_google::Google;
+use roomsync_postgres::Database;
+use roomsync_process::{Context, Service, grpc};
+use sqlx::migrate::Migrator;
+
+pub use crate::config::Config;
+use crate::access::{Lender, sealing::Keyring};
+pub use crate::tenants::gate;
+
+/// The name of the service.
+pub const SERVICE: &str = "booking-command";
+/// The schema it owns.
+pub const SCHEMA: &str = "booking";
+/// Its migrations.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// What the harness needs to know.
+pub fn service() -> Service<Config> {
+    Service::new(SERVICE, include_str!("../config.default.toml")).with_migrate(|config| {
+        Box::pin(async move {
+            let database = Database::connect_lazy(&config.database, SCHEMA)?;
+            Ok(database.migrate(&MIGRATOR).await?)
+        })
+    })
+}
+
+/// Starts everything; the tasks run until shutdown.
+///
+/// PostgreSQL and RabbitMQ may be away: rpcs answer UNAVAILABLE, the relay waits, `/readyz` says so.
+pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    let database_ready = ctx.readiness.register("database");
+    let broker_ready = ctx.readiness.register("broker");
+    let Context { config, shutdown, spawner, ports, instance, .. } = ctx;
+    let soft = shutdown.soft();
+
+    let database = Database::connect_lazy(&config.database, SCHEMA)?;
+    let google = Google::new(&config.google).context("failed to set up calls to google")?;
+    let ring = Keyring::new(&config.sealing)?;
+    let callers = grpc::Callers::load(&config.callers)?;
+    let public = grpc::Listener::bind(&config.public).await?;
+    let internal = grpc::Listener::bind(&config.internal).await?;
+    ports.announce("public", public.local_addr());
+    ports.announce("internal", internal.local_addr());
+
+    if config.migration.on_start {
+        if !database.wait_until_reachable(&soft).await {
+            return Ok(());
+        }
+        database.migrate(&MIGRATOR).await?;
+    }
+    let lender = Lender::new(database.clone(), google, ring, config.budget);
+    let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
+    spawner.spawn_critical(
+        "public listener",
+        serve::public(public, &database, &lender, callers.clone(), shutdown.clone()),
+    );
+    spawner.spawn_critical(
+        "internal listener",
+        serve::internal(internal, &database, &lender, callers, shutdown),
+    );
+    let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
+    spawner.spawn("relay", relay);
+    spawner.spawn("cleanup", cleanup::run(database.clone(), config.cleanup, soft.clone()));
+    spawner.spawn("database", ready::follow_database(database, database_ready, soft.clone()));
+    spawner.spawn("broker", ready::follow_broker(broker, broker_ready, soft));
+    Ok(())
+}

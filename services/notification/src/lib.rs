@@ -1,1 +1,145 @@
-//! Stub.
+//! Changes to subscribers: `object.changed` from the queue into a log, and from the log to streams.
+//!
+//! ```text
+//! queue notification.object-changed -> consumers/object_changed.rs -> log/ -> stream/ -> subscribers
+//!                                       gap.rs fetches what did not arrive --^
+//! ```
+//!
+//! Every replica consumes and every replica serves subscribers; they meet only in PostgreSQL. What a
+//! subscriber may rely on stands in `subscription_service.proto`, why it holds in [`log`].
+//!
+//! To add a way out (webhooks, mail): a folder beside [`stream`] that reads the log from a position
+//! of its own. To add a message: a file in [`consumers`].
+
+pub mod config;
+pub mod consumers;
+pub mod gap;
+pub mod housekeeping;
+pub mod known_tenants;
+pub mod log;
+pub mod metrics;
+pub mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use roomsync_broker::Broker;
+use roomsync_domain::SystemClock;
+use roomsync_messages::ObjectChanged;
+use roomsync_postgres::Database;
+use roomsync_process::{Context, ReadyFlag, Service, grpc};
+use roomsync_proto::DESCRIPTORS;
+use roomsync_proto::notification::v1::subscription_service_server::SubscriptionServiceServer;
+use sqlx::migrate::Migrator;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+pub use crate::config::Config;
+use crate::{
+    consumers::object_changed::ObjectChangedConsumer,
+    gap::Gaps,
+    known_tenants::KnownTenants,
+    metrics::Metrics,
+    stream::{Subscriptions, hub::Hub},
+};
+
+/// The name of the service.
+pub const SERVICE: &str = "notification";
+/// The schema it owns.
+pub const SCHEMA: &str = "notification";
+/// Its migrations.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// What the harness needs to know.
+pub fn service() -> Service<Config> {
+    Service::new(SERVICE, include_str!("../config.default.toml")).with_migrate(|config| {
+        Box::pin(async move {
+            let database = Database::connect_lazy(&config.database, SCHEMA)?;
+            Ok(database.migrate(&MIGRATOR).await?)
+        })
+    })
+}
+
+/// Starts everything; the tasks run until shutdown.
+///
+/// PostgreSQL and RabbitMQ may be away: what needs them waits and says so on `/readyz`.
+pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    let (database_ready, broker_ready) =
+        (ctx.readiness.register("database"), ctx.readiness.register("broker"));
+    let Context { config, shutdown, tasks, spawner, ports, instance, .. } = ctx;
+    let soft = shutdown.soft();
+
+    let database = Database::connect_lazy(&config.database, SCHEMA)?;
+    let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
+    let booking_command = grpc::connect(&config.booking_command)?;
+    let callers = grpc::Callers::load(&config.callers)?;
+    let metrics = Metrics::new();
+    let hub = Hub::default();
+
+    let listener = grpc::Listener::bind(&config.public)
+        .await
+        .context("failed to open the public listener")?;
+    ports.announce("public", listener.local_addr());
+    let subscriptions = Subscriptions {
+        database: database.clone(),
+        clock: Arc::new(SystemClock),
+        hub: hub.clone(),
+        tenants: KnownTenants::new(database.clone(), booking_command.clone()),
+        config: config.stream.clone(),
+        metrics: Arc::clone(&metrics),
+        tasks,
+        soft: soft.clone(),
+    };
+    let consumer = Arc::new(ObjectChangedConsumer {
+        database: database.clone(),
+        gap_after: config.gap.after,
+        metrics: Arc::clone(&metrics),
+    });
+    let gaps = Gaps::new(
+        database.clone(),
+        booking_command,
+        config.gap.after,
+        config.gap.every,
+        metrics,
+    );
+
+    let routes = Routes::new(SubscriptionServiceServer::new(subscriptions));
+    let serving = listener.serve(routes, DESCRIPTORS, grpc::Access::public(callers), shutdown);
+    spawner.spawn_critical("public listener", serving);
+    spawner.spawn("hub", hub.run(database.clone(), config.stream.reread, soft.clone()));
+    spawner.spawn("object.changed", broker.consume::<ObjectChanged, _>(consumer));
+    spawner.spawn("gaps", gaps.run(soft.clone()));
+    spawner.spawn("housekeeping", housekeeping::run(database.clone(), config.log, soft.clone()));
+    spawner.spawn("readiness", watch_database(database, database_ready, soft.clone()));
+    spawner.spawn("readiness", watch_broker(broker, broker_ready, soft));
+    Ok(())
+}
+
+/// How often PostgreSQL is asked whether it is there.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+
+async fn watch_database(database: Database, ready: ReadyFlag, soft: CancellationToken) {
+    if !database.wait_until_reachable(&soft).await {
+        return;
+    }
+    let mut ticks = interval(CHECK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = soft.cancelled() => return,
+            _ = ticks.tick() => ready.set(database.is_reachable().await),
+        }
+    }
+}
+
+async fn watch_broker(broker: Broker, ready: ReadyFlag, soft: CancellationToken) {
+    let mut changes = broker.connected_changes();
+    loop {
+        ready.set(*changes.borrow_and_update());
+        tokio::select! {
+            () = soft.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,1 +1,146 @@
-//! Stub.
+//! sync-worker keeps the mirror: it lists, watches and verifies Google's resource calendars and
+//! hands what it saw to booking-command, which alone makes bookings of it.
+//!
+//! Follow one change: a push becomes `calendar.changed`; [`consumers`] raises the calendar's generation
+//! and calls `steps/check.rs`, which claims the calendar, lists it (`steps/pull.rs`, or
+//! `steps/full_sync.rs` without a usable cursor), applies the listing (`apply.rs`) and only then
+//! stores the cursor. [`schedule`] finds whatever was left behind.
+//!
+//! Guarantees: a push that was raised is never lost, whoever dies (the sweep finds the calendar
+//! dirty); one calendar is listed by one worker at a time, and one that lost its claim changes
+//! nothing; the cursor moves only after its data is applied; no error removes a booking; no call to
+//! Google without a lease of the budget.
+//!
+//! To add a message: a file in `consumers/`. To add work by the clock: a loop in `schedule.rs`. To
+//! add something to do with a calendar: a file in `steps/`.
+
+mod access;
+mod apply;
+mod config;
+mod consumers;
+mod listing;
+mod metrics;
+mod mirror;
+mod readiness;
+mod schedule;
+mod scopes;
+mod steps;
+mod store;
+mod timestamps;
+mod trouble;
+mod worker;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use roomsync_broker::Broker;
+use roomsync_domain::SystemClock;
+use roomsync_google::Google;
+use roomsync_messages::{CalendarChanged, CalendarRefresh, LinkDue};
+use roomsync_postgres::Database;
+use roomsync_process::{Context, Service, grpc};
+use sqlx::migrate::Migrator;
+
+pub use crate::config::{ChannelTokenKey, ChannelTokensConfig, Config, PushConfig, SyncConfig};
+use crate::{
+    access::AccessPool,
+    consumers::Consumer,
+    metrics::Metrics,
+    mirror::Mirror,
+    store::{calendars::Calendars, channels::Channels},
+    worker::Worker,
+};
+
+/// The name of the service.
+pub const SERVICE: &str = "sync-worker";
+/// The schema it owns.
+pub const SCHEMA: &str = "sync";
+/// The commented defaults.
+pub const DEFAULT_CONFIG: &str = include_str!("../config.default.toml");
+/// Its migrations.
+pub static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// What the harness needs to know.
+pub fn service() -> Service<Config> {
+    Service::new(SERVICE, DEFAULT_CONFIG).with_migrate(|config| {
+        Box::pin(async move {
+            let database = Database::connect_lazy(&config.database, SCHEMA)?;
+            Ok(database.migrate(&MIGRATOR).await?)
+        })
+    })
+}
+
+/// Starts everything; the tasks run until shutdown.
+///
+/// PostgreSQL, RabbitMQ and booking-command may be away: what needs them waits or tries again, and
+/// `/readyz` says so.
+pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    let database_ready = ctx.readiness.register("database");
+    let broker_ready = ctx.readiness.register("broker");
+    let booking_command_ready = ctx.readiness.register("booking-command");
+    let Context {
+        config,
+        shutdown,
+        spawner,
+        instance,
+        ..
+    } = ctx;
+    let soft = shutdown.soft();
+
+    let database = Database::connect_lazy(&config.database, SCHEMA)?;
+    let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
+    let booking_command =
+        grpc::connect(&config.booking_command).context("failed to set up booking-command")?;
+    let mirror = Mirror::new(booking_command.clone());
+    let worker = Arc::new(Worker {
+        calendars: Calendars::new(database.pool().clone()),
+        channels: Channels::new(database.pool().clone()),
+        google: Google::new(&config.google).context("failed to set up google")?,
+        access: AccessPool::new(booking_command),
+        mirror: mirror.clone(),
+        publisher: broker.publisher(),
+        tokens: config.channel_tokens.ring()?,
+        push_address: config.push.address(),
+        clock: Arc::new(SystemClock),
+        metrics: Metrics::new(),
+        config,
+    });
+
+    spawner.spawn(
+        "readiness",
+        readiness::database(database.clone(), database_ready, soft.clone()),
+    );
+    spawner.spawn(
+        "readiness",
+        readiness::broker(broker.clone(), broker_ready, soft.clone()),
+    );
+    spawner.spawn(
+        "readiness",
+        readiness::booking_command(mirror, booking_command_ready, soft.clone()),
+    );
+    let consumer = Arc::new(Consumer {
+        worker: worker.clone(),
+    });
+    let started = spawner.clone();
+    spawner.spawn("start", async move {
+        // Without PostgreSQL every message would only climb the retry ladder.
+        if !database.wait_until_reachable(&soft).await {
+            return;
+        }
+        let consume = &broker;
+        started.spawn(
+            "calendar.changed",
+            consume.consume::<CalendarChanged, _>(consumer.clone()),
+        );
+        started.spawn(
+            "calendar.refresh",
+            consume.consume::<CalendarRefresh, _>(consumer.clone()),
+        );
+        started.spawn("link.due", consume.consume::<LinkDue, _>(consumer));
+        started.spawn("sweep", schedule::sweep(worker.clone(), soft.clone()));
+        started.spawn("channels", schedule::channels(worker.clone(), soft.clone()));
+        let pool = database.pool().clone();
+        started.spawn("compare links", schedule::compare(worker, pool, soft));
+    });
+    Ok(())
+}

@@ -71,6 +71,17 @@ impl BookingState {
             Rejected | Removed => false,
         }
     }
+
+    /// What a live booking in this state becomes when it ends for `cause`: a request, and what the
+    /// room declines before it was confirmed, was rejected; everything else is removed.
+    pub fn ended_by(self, cause: Cause) -> Self {
+        match (self, cause) {
+            (Self::Requested, _) | (Self::Pending | Self::Undecided, Cause::RoomDeclined) => {
+                Self::Rejected
+            }
+            _ => Self::Removed,
+        }
+    }
 }
 
 impl fmt::Display for BookingState {
@@ -82,7 +93,10 @@ impl fmt::Display for BookingState {
 impl std::str::FromStr for BookingState {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or(UnknownWord)
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or(UnknownWord)
     }
 }
 
@@ -154,7 +168,10 @@ impl Cause {
 impl std::str::FromStr for Cause {
     type Err = UnknownWord;
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        Self::ALL.into_iter().find(|c| c.as_str() == text).ok_or(UnknownWord)
+        Self::ALL
+            .into_iter()
+            .find(|c| c.as_str() == text)
+            .ok_or(UnknownWord)
     }
 }
 
@@ -167,6 +184,18 @@ mod tests {
         for next in BookingState::ALL {
             assert!(!BookingState::Removed.may_become(next));
             assert!(!BookingState::Rejected.may_become(next));
+        }
+    }
+
+    #[test]
+    fn every_live_booking_can_end_for_every_cause() {
+        for state in BookingState::ALL.into_iter().filter(|state| state.blocks()) {
+            for cause in Cause::ALL {
+                assert!(
+                    state.may_become(state.ended_by(cause)),
+                    "{state} for {cause:?}"
+                );
+            }
         }
     }
 

@@ -48,7 +48,9 @@ pub struct ChannelTokens {
 
 impl fmt::Debug for ChannelTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelTokens").field("key_ids", &self.keys.keys()).finish()
+        f.debug_struct("ChannelTokens")
+            .field("key_ids", &self.keys.keys())
+            .finish()
     }
 }
 
@@ -70,7 +72,10 @@ impl ChannelTokens {
             signing.get_or_insert_with(|| id.to_owned());
             ring.insert(id.to_owned(), hmac::Key::new(hmac::HMAC_SHA256, secret));
         }
-        Ok(Self { signing: signing.ok_or(InvalidKeyRing::Empty)?, keys: ring })
+        Ok(Self {
+            signing: signing.ok_or(InvalidKeyRing::Empty)?,
+            keys: ring,
+        })
     }
 
     /// The token for a channel of a calendar.
@@ -83,13 +88,19 @@ impl ChannelTokens {
     /// The calendar that `token` names, if we signed it for `channel`. Compares in constant time.
     pub fn verify(&self, token: &str, channel: ChannelId) -> Result<CalendarId, ForeignToken> {
         let mut parts = token.split('.');
-        let (Some("v1"), Some(key), Some(calendar), Some(mac), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let (Some("v1"), Some(key), Some(calendar), Some(mac), None) = (
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+            parts.next(),
+        ) else {
             return Err(ForeignToken::Malformed);
         };
         let calendar: CalendarId = calendar.parse().map_err(|_| ForeignToken::Malformed)?;
-        let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| ForeignToken::Malformed)?;
+        let mac = URL_SAFE_NO_PAD
+            .decode(mac)
+            .map_err(|_| ForeignToken::Malformed)?;
         let key = self.keys.get(key).ok_or(ForeignToken::UnknownKey)?;
         hmac::verify(key, &signed_text(channel, calendar), &mac)
             .map_err(|_| ForeignToken::BadSignature)?;
@@ -115,9 +126,15 @@ mod tests {
         let token = tokens.sign(channel, calendar);
         assert!(token.len() <= 256);
         assert_eq!(tokens.verify(&token, channel), Ok(calendar));
-        assert_eq!(tokens.verify(&token, ChannelId::new()), Err(ForeignToken::BadSignature));
+        assert_eq!(
+            tokens.verify(&token, ChannelId::new()),
+            Err(ForeignToken::BadSignature)
+        );
         let other = token.replace(&calendar.to_string(), &CalendarId::new().to_string());
-        assert_eq!(tokens.verify(&other, channel), Err(ForeignToken::BadSignature));
+        assert_eq!(
+            tokens.verify(&other, channel),
+            Err(ForeignToken::BadSignature)
+        );
     }
 
     #[test]
@@ -139,6 +156,9 @@ mod tests {
     #[case("v1.k1.0192f6f0-0000-7000-8000-000000000000.AA.AA")]
     fn what_is_not_our_shape_is_malformed(#[case] token: &str) {
         let tokens = ChannelTokens::new([OLD]).unwrap();
-        assert_eq!(tokens.verify(token, ChannelId::new()), Err(ForeignToken::Malformed));
+        assert_eq!(
+            tokens.verify(token, ChannelId::new()),
+            Err(ForeignToken::Malformed)
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod booking;
 pub mod channel_token;
 pub mod clock;
 pub mod decide;
+pub mod flags;
 pub mod ids;
 pub mod link;
 pub mod mail;
@@ -19,6 +20,7 @@ pub mod time_window;
 
 pub use booking::{Booker, BookingState, Cause};
 pub use clock::{Clock, SharedClock, SystemClock};
+pub use flags::Flags;
 pub use ids::{
     BookingId, CalendarId, ChannelId, ConnectionId, DeviceId, InvalidId, LinkId, ObjectId,
     TenantId, UserId,

@@ -22,7 +22,9 @@ pub struct MailAddress(String);
 pub struct ResourceEmail(String);
 
 fn is_mail(text: &str) -> bool {
-    let Some((name, host)) = text.rsplit_once('@') else { return false };
+    let Some((name, host)) = text.rsplit_once('@') else {
+        return false;
+    };
     let odd = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
     text.len() <= 254
         && (1..=64).contains(&name.len())
@@ -74,7 +76,11 @@ impl TryFrom<String> for MailAddress {
     type Error = InvalidMail;
     fn try_from(text: String) -> Result<Self, InvalidMail> {
         let text = text.trim().to_lowercase();
-        if is_mail(&text) { Ok(Self(text)) } else { Err(InvalidMail) }
+        if is_mail(&text) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidMail)
+        }
     }
 }
 
@@ -82,7 +88,11 @@ impl TryFrom<String> for ResourceEmail {
     type Error = InvalidMail;
     fn try_from(text: String) -> Result<Self, InvalidMail> {
         let text = text.trim();
-        if is_mail(text) { Ok(Self(text.to_owned())) } else { Err(InvalidMail) }
+        if is_mail(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidMail)
+        }
     }
 }
 

@@ -1,0 +1,266 @@
+//! The budget for Google calls, shared by all replicas through PostgreSQL.
+//!
+//! A bucket per (API, project) and one per (API, quota user), since Google limits both. Units are
+//! taken from the two in one transaction under their locks; only PostgreSQL's `now()` counts time.
+//! To add an API with limits of its own: a variant of [`Api`] and its keys in [`BudgetConfig`].
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use roomsync_postgres::Database;
+use serde::Deserialize;
+use sqlx::PgConnection;
+
+use super::lanes::{self, Bucket, Grant, Lane, Rate, Slots};
+use crate::status::CommandError;
+
+/// Google's limits, in requests per minute. Of each, 95 % are used.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// Calendar API: one user within one project.
+    pub per_user_per_minute: u32,
+    /// Each API: one project.
+    pub per_project_per_minute: u32,
+    /// Directory API: one user within one project.
+    pub directory_per_user_per_minute: u32,
+}
+
+/// An API of Google with limits of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// Events.
+    Calendar,
+    /// Resources of the organisation.
+    Directory,
+}
+
+impl Api {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Calendar => "calendar",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+/// Whose budget a call counts on.
+#[derive(Debug, Clone)]
+pub struct Payer {
+    /// Which API.
+    pub api: Api,
+    /// The Google Cloud project of the key.
+    pub project: String,
+    /// What is sent as `quotaUser`.
+    pub quota_user: String,
+}
+
+impl Payer {
+    fn user_bucket(&self) -> String {
+        format!("{}/user/{}", self.api.as_str(), self.quota_user)
+    }
+
+    fn project_bucket(&self) -> String {
+        format!("{}/project/{}", self.api.as_str(), self.project)
+    }
+}
+
+/// Units granted, and PostgreSQL's time at which they were.
+#[derive(Debug, Clone, Copy)]
+pub struct Lease {
+    /// Units, or the slot to come back at.
+    pub grant: Grant,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// What Google said about a payer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// Slow down: for as long as Google says, else longer each time.
+    Throttled(Option<Duration>),
+    /// Usage limits that take an hour or more.
+    QuotaExceeded,
+}
+
+/// How long a payer stays away after usage limits were exceeded.
+const QUOTA_EXCEEDED: Duration = Duration::from_secs(3600);
+/// The longest a throttled payer stays away, whatever Google says.
+const LONGEST_THROTTLING: Duration = Duration::from_secs(3600);
+
+/// The budget.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    database: Database,
+    limits: BudgetConfig,
+}
+
+impl Budget {
+    /// The budget within these limits.
+    pub fn new(database: Database, limits: BudgetConfig) -> Self {
+        Self { database, limits }
+    }
+
+    /// Takes up to `wanted` units, or reserves a slot.
+    pub async fn take(
+        &self,
+        payer: &Payer,
+        lane: Lane,
+        wanted: u32,
+    ) -> Result<Lease, CommandError> {
+        let per_user = match payer.api {
+            Api::Calendar => self.limits.per_user_per_minute,
+            Api::Directory => self.limits.directory_per_user_per_minute,
+        };
+        let rates = [
+            (payer.project_bucket(), Rate::within(self.limits.per_project_per_minute)),
+            (payer.user_bucket(), Rate::within(per_user)),
+        ];
+        self.database.tx("take_budget", async |tx| take(tx, &rates, lane, wanted).await).await
+    }
+
+    /// Closes a payer for every replica.
+    pub async fn close(&self, payer: &Payer, closing: Closing) -> Result<(), CommandError> {
+        let (seconds, grows) = match closing {
+            Closing::Throttled(Some(after)) => (after.min(LONGEST_THROTTLING).as_secs_f64(), false),
+            Closing::Throttled(None) => (0.0, true),
+            Closing::QuotaExceeded => (QUOTA_EXCEEDED.as_secs_f64(), false),
+        };
+        // Reports of calls that were under way together are one: only a bucket that has opened again
+        // since closes for longer, 2 s, 4 s, ... 128 s. After ten quiet minutes it begins anew.
+        sqlx::query!(
+            "
+            -- booking.buckets.close
+            UPDATE booking.buckets
+            SET tokens = least(tokens, 0),
+                closed_until = CASE
+                    WHEN $3 AND closed_until > now() THEN closed_until
+                    WHEN $3 AND closed_until > now() - interval '10 minutes'
+                        THEN now() + interval '2 seconds' * power(2, least(closings, 6))
+                    WHEN $3 THEN now() + interval '2 seconds'
+                    ELSE greatest(closed_until, now() + interval '1 second' * $2::float8)
+                END,
+                closings = CASE
+                    WHEN closed_until > now() THEN closings
+                    WHEN closed_until > now() - interval '10 minutes' THEN closings + 1
+                    ELSE 1
+                END
+            WHERE bucket = $1
+            ",
+            payer.user_bucket(),
+            seconds,
+            grows,
+        )
+        .execute(self.database.pool())
+        .await?;
+        Ok(())
+    }
+}
+
+async fn take(
+    tx: &mut PgConnection,
+    rates: &[(String, Rate)],
+    lane: Lane,
+    wanted: u32,
+) -> Result<Lease, CommandError> {
+    let (mut buckets, now) = match lock(&mut *tx, rates).await? {
+        Some(locked) => locked,
+        None => {
+            create(&mut *tx, rates).await?;
+            lock(&mut *tx, rates).await?.ok_or(CommandError::Aborted { reason: "OVERTAKEN" })?
+        }
+    };
+    let grant = lanes::take(&mut buckets, lane, wanted, now);
+    for ((name, _), bucket) in rates.iter().zip(&buckets) {
+        store(&mut *tx, name, bucket).await?;
+    }
+    Ok(Lease { grant, now })
+}
+
+/// The buckets in the order of `rates`, locked; `None` when one is missing.
+async fn lock(
+    tx: &mut PgConnection,
+    rates: &[(String, Rate)],
+) -> Result<Option<(Vec<Bucket>, DateTime<Utc>)>, CommandError> {
+    let names: Vec<&str> = rates.iter().map(|(name, _)| name.as_str()).collect();
+    let mut rows = sqlx::query!(
+        r#"
+        -- booking.buckets.lock
+        SELECT bucket, tokens, refilled_at, closed_until, slot_interactive, slot_live,
+            slot_background, now() AS "now!"
+        FROM booking.buckets
+        WHERE bucket = ANY($1::text[])
+        ORDER BY bucket
+        FOR UPDATE
+        "#,
+        &names as &[&str],
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut locked = Vec::with_capacity(rates.len());
+    let mut now = None;
+    for (name, rate) in rates {
+        let Some(index) = rows.iter().position(|row| row.bucket == *name) else {
+            return Ok(None);
+        };
+        let row = rows.swap_remove(index);
+        now = Some(row.now);
+        locked.push(Bucket {
+            rate: *rate,
+            tokens: row.tokens,
+            refilled_at: row.refilled_at,
+            closed_until: row.closed_until,
+            slots: Slots {
+                interactive: row.slot_interactive,
+                live: row.slot_live,
+                background: row.slot_background,
+            },
+        });
+    }
+    Ok(now.map(|now| (locked, now)))
+}
+
+/// Makes the buckets that are missing, full.
+async fn create(tx: &mut PgConnection, rates: &[(String, Rate)]) -> Result<(), CommandError> {
+    let names: Vec<&str> = rates.iter().map(|(name, _)| name.as_str()).collect();
+    let tokens: Vec<f64> = rates.iter().map(|(_, rate)| rate.capacity).collect();
+    sqlx::query!(
+        "
+        -- booking.buckets.create
+        INSERT INTO booking.buckets (bucket, tokens, refilled_at)
+        SELECT new.bucket, new.tokens, now()
+        FROM unnest($1::text[], $2::float8[]) AS new (bucket, tokens)
+        ORDER BY new.bucket
+        ON CONFLICT DO NOTHING
+        ",
+        &names as &[&str],
+        &tokens,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn store(tx: &mut PgConnection, name: &str, bucket: &Bucket) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.buckets.store
+        UPDATE booking.buckets
+        SET tokens = $2,
+            refilled_at = $3,
+            slot_interactive = $4,
+            slot_live = $5,
+            slot_background = $6
+        WHERE bucket = $1
+        ",
+        name,
+        bucket.tokens,
+        bucket.refilled_at,
+        bucket.slots.interactive,
+        bucket.slots.live,
+        bucket.slots.background,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! Connecting with the tenant's own service-account key (R47, R50, D21).
+
+use roomsync_domain::{MailAddress, TenantId};
+use roomsync_google::ServiceAccountKey;
+
+use super::{
+    connections::{self, Connection, NewConnection},
+    lender::Lender,
+    prove::{Candidate, key_invalid},
+};
+use crate::{gate, links, status::CommandError};
+
+/// What an administrator pastes.
+pub(super) struct ConnectWithKey<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) key_json: &'a [u8],
+    pub(super) directory_subject: &'a MailAddress,
+    pub(super) rooms_subject: &'a MailAddress,
+}
+
+impl Lender {
+    /// Proves the key and both subjects, then stores them. Links and bookings stay; every link is
+    /// verified anew, with a new channel and a full sync (D23).
+    pub(super) async fn connect(&self, command: &ConnectWithKey<'_>) -> Result<(), CommandError> {
+        let file = std::str::from_utf8(command.key_json)
+            .map_err(|_| key_invalid("a JSON key file; this is no text"))?;
+        let key = ServiceAccountKey::parse(file).map_err(|why| key_invalid(why.to_string()))?;
+        let project = key.project_id().unwrap_or_else(|| key.client_email());
+        self.prove(&Candidate {
+            tenant: command.tenant,
+            key: &key,
+            project,
+            directory: command.directory_subject,
+            rooms: command.rooms_subject,
+        })
+        .await?;
+        let place = Connection::place(command.tenant);
+        let sealed = self.ring.seal(command.key_json, &place).map_err(anyhow::Error::from)?;
+        let new = NewConnection {
+            tenant: command.tenant,
+            domain: command.directory_subject.domain(),
+            project,
+            service_account: key.client_email(),
+            directory_subject: command.directory_subject,
+            rooms_subject: command.rooms_subject,
+            key: &sealed,
+        };
+        self.database
+            .tx("connect", async |tx| {
+                gate::module(&mut *tx, command.tenant).await?;
+                if connections::activate(&mut *tx, &new).await?.is_some() {
+                    links::verify_all_again(&mut *tx, command.tenant).await?;
+                }
+                Ok::<_, CommandError>(())
+            })
+            .await?;
+        tracing::info!(tenant = %command.tenant, "connected with a key");
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! `ConnectionService`.
+
+use roomsync_proto::integration::v1 as proto;
+use tonic::{Request, Response, Status};
+
+use super::{connect::ConnectWithKey, lender::Lender, status};
+use crate::{caller, gate, validate};
+
+/// `ConnectionService` on a lender.
+#[derive(Debug, Clone)]
+pub struct ConnectionRpc {
+    lender: Lender,
+}
+
+impl ConnectionRpc {
+    /// The service.
+    pub fn new(lender: Lender) -> Self {
+        Self { lender }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::connection_service_server::ConnectionService for ConnectionRpc {
+    async fn connect_with_key(
+        &self,
+        request: Request<proto::ConnectWithKeyRequest>,
+    ) -> Result<Response<proto::ConnectWithKeyResponse>, Status> {
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(self.lender.database.pool(), &tenant).await?;
+        let directory_subject = validate::mail("directory_subject", &sent.directory_subject)?;
+        let rooms_subject = match sent.rooms_subject.as_str() {
+            "" => directory_subject.clone(),
+            text => validate::mail("rooms_subject", text)?,
+        };
+        self.lender
+            .connect(&ConnectWithKey {
+                tenant: &tenant,
+                key_json: &sent.key_json,
+                directory_subject: &directory_subject,
+                rooms_subject: &rooms_subject,
+            })
+            .await?;
+        let status = status::read(&self.lender.database, &tenant).await?;
+        Ok(Response::new(proto::ConnectWithKeyResponse { status: Some(status) }))
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<proto::GetStatusRequest>,
+    ) -> Result<Response<proto::GetStatusResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        gate::module(self.lender.database.pool(), &tenant).await?;
+        let status = status::read(&self.lender.database, &tenant).await?;
+        Ok(Response::new(proto::GetStatusResponse { status: Some(status) }))
+    }
+}

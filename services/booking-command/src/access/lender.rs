@@ -1,0 +1,111 @@
+//! What lending access needs, in one hand.
+
+use std::{sync::Arc, time::Duration};
+
+use roomsync_domain::{LinkReason, MailAddress, TenantId};
+use roomsync_google::{AccessLostWhy, Advice, Google, GoogleError};
+use roomsync_postgres::Database;
+
+use super::{
+    budget::{Budget, BudgetConfig, Payer},
+    connections::{self, Connection},
+    sealing::Keyring,
+    subject::{Purpose, quota_user},
+};
+use crate::{gate, links, status::CommandError};
+
+/// How long to wait for Google when it does not say.
+const GOOGLE_RETRY: Duration = Duration::from_secs(5);
+
+/// Lends tokens and units of the budget.
+#[derive(Debug, Clone)]
+pub struct Lender {
+    pub(super) database: Database,
+    pub(super) google: Google,
+    pub(super) ring: Arc<Keyring>,
+    pub(super) budget: Budget,
+}
+
+impl Lender {
+    /// A lender on a database.
+    pub fn new(database: Database, google: Google, ring: Keyring, limits: BudgetConfig) -> Self {
+        let budget = Budget::new(database.clone(), limits);
+        Self { database, google, ring: Arc::new(ring), budget }
+    }
+
+    /// A tenant's connection, if Google may be called through it.
+    /// NOT_FOUND `TENANT_NOT_FOUND`, FAILED_PRECONDITION `NOT_CONNECTED`.
+    pub(super) async fn usable(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
+        match connections::get(self.database.pool(), tenant).await? {
+            Some(connection) if connection.is_usable() => Ok(connection),
+            Some(connection) if !connection.module_enabled => {
+                Err(connections::not_connected("module_missing"))
+            }
+            Some(connection) => Err(connections::not_connected(&connection.state)),
+            None => {
+                gate::tenant(self.database.pool(), tenant).await?;
+                Err(connections::not_connected("disconnected"))
+            }
+        }
+    }
+
+    /// Google withdrew the access: bookings stay (D19), syncing stops, everybody is told. Does
+    /// nothing when the tenant connected anew meanwhile.
+    pub(super) async fn lose(
+        &self,
+        connection: &Connection,
+        why: AccessLostWhy,
+    ) -> Result<(), CommandError> {
+        let lost = self
+            .database
+            .tx("lose_connection", async |tx| {
+                let lost = connections::lose(&mut *tx, connection, why.as_str()).await?;
+                if lost {
+                    let reason = Some(LinkReason::AccessLost);
+                    links::announce_all(&mut *tx, &connection.tenant, reason).await?;
+                    links::all_due(tx, &connection.tenant).await?;
+                }
+                Ok::<_, CommandError>(lost)
+            })
+            .await?;
+        if lost {
+            tracing::warn!(tenant = %connection.tenant, why = why.as_str(), "the connection to google is lost");
+        }
+        Ok(())
+    }
+}
+
+/// Whose budget a subject's calls count on.
+pub(super) fn payer(
+    tenant: &TenantId,
+    project: &str,
+    subject: &MailAddress,
+    purpose: Purpose,
+) -> Payer {
+    Payer {
+        api: purpose.api(),
+        project: project.to_owned(),
+        quota_user: quota_user(tenant, subject),
+    }
+}
+
+/// UNAVAILABLE `GOOGLE_UNAVAILABLE`.
+pub(super) fn unavailable(retry_after: Option<Duration>) -> CommandError {
+    CommandError::Unavailable {
+        reason: "GOOGLE_UNAVAILABLE",
+        retry_after: retry_after.unwrap_or(GOOGLE_RETRY),
+    }
+}
+
+/// How long to wait before trying the same again, for errors that say nothing about the access.
+pub(super) fn fault(error: &GoogleError) -> Option<CommandError> {
+    match error {
+        // Our own clock: nothing that the organisation could set right.
+        GoogleError::AccessLost { why: AccessLostWhy::ClockSkew } => Some(unavailable(None)),
+        GoogleError::QuotaExceeded => Some(unavailable(Some(Duration::from_secs(3600)))),
+        error => match error.advice() {
+            Advice::Retry { after } => Some(unavailable(after)),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,23 @@
+//! Access to Google: who may call it, with which token, and how often.
+//!
+//! Keys and tokens live here alone, sealed ([`sealing`]). Nobody calls Google without a lease of the
+//! budget ([`budget`], arithmetic in [`lanes`]) and a token (`tokens.rs`). Google's token endpoint is
+//! the one judge of whether access is lost: a refused call only makes us ask it again.
+
+pub mod budget;
+mod connect;
+mod connection_rpc;
+pub mod connections;
+mod google_rpc;
+pub mod lanes;
+mod lender;
+mod prove;
+pub mod sealing;
+mod status;
+pub mod subject;
+mod token_rows;
+mod tokens;
+
+pub use connection_rpc::ConnectionRpc;
+pub use google_rpc::GoogleAccessRpc;
+pub use lender::Lender;

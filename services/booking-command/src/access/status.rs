@@ -1,0 +1,73 @@
+//! The data of the status page (R54 to R59, D4, D12).
+
+use roomsync_domain::TenantId;
+use roomsync_postgres::Database;
+use roomsync_proto::integration::v1 as proto;
+
+use crate::{links, status::CommandError, validate::stamp};
+
+/// How many links the list shows.
+const MOST_LISTED: i64 = 100;
+
+/// The status of a tenant's connection.
+pub(super) async fn read(
+    database: &Database,
+    tenant: &TenantId,
+) -> Result<proto::ConnectionStatus, CommandError> {
+    let connection = sqlx::query!(
+        "
+        -- booking.status.connection
+        SELECT state, reason, domain
+        FROM booking.connections
+        WHERE tenant_id = $1
+        ",
+        tenant.as_str(),
+    )
+    .fetch_optional(database.pool())
+    .await?;
+    // Stamps count removed links too: unlinking the last object does not undo the last update.
+    let counts = sqlx::query!(
+        r#"
+        -- booking.status.links
+        SELECT count(*) FILTER (WHERE state IN ('pending', 'verified', 'failed')) AS "linked!",
+            count(*) FILTER (WHERE state IN ('pending', 'failed')) AS "not_verified!",
+            max(last_change_at) AS last_change_at,
+            max(last_check_at) AS last_check_at
+        FROM booking.links
+        WHERE tenant_id = $1
+        "#,
+        tenant.as_str(),
+    )
+    .fetch_one(database.pool())
+    .await?;
+    let listed = links::not_verified(database.pool(), tenant, MOST_LISTED).await?;
+    let mut status = proto::ConnectionStatus {
+        linked_objects: count(counts.linked),
+        last_change_at: counts.last_change_at.map(stamp),
+        last_check_at: counts.last_check_at.map(stamp),
+        not_verified: count(counts.not_verified),
+        not_verified_links: listed.iter().map(links::LinkRow::to_proto).collect(),
+        ..proto::ConnectionStatus::default()
+    };
+    status.set_state(state(connection.as_ref().map(|row| row.state.as_str())));
+    if let Some(row) = connection {
+        status.reason = row.reason.unwrap_or_default().to_uppercase();
+        status.domain = row.domain;
+    }
+    Ok(status)
+}
+
+fn count(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn state(state: Option<&str>) -> proto::ConnectionState {
+    match state {
+        None | Some("disconnected") => proto::ConnectionState::Disconnected,
+        Some("connecting") => proto::ConnectionState::Connecting,
+        Some("active") => proto::ConnectionState::Active,
+        Some("lost") => proto::ConnectionState::Lost,
+        Some("disconnecting") => proto::ConnectionState::Disconnecting,
+        Some(_) => proto::ConnectionState::Unspecified,
+    }
+}

@@ -1,0 +1,69 @@
+//! In whose name Google is called, and what for.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use roomsync_domain::{MailAddress, TenantId};
+use roomsync_google::scopes;
+
+use super::budget::Api;
+
+/// What a connection's subjects are for. Each asks only for its own scope: one that is not delegated
+/// fails the whole grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// List, watch, stop, decline.
+    Rooms,
+    /// The organisation's resources.
+    Directory,
+}
+
+impl Purpose {
+    /// Its name in SQL and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rooms => "rooms",
+            Self::Directory => "directory",
+        }
+    }
+
+    /// The scopes it asks for.
+    pub fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Rooms => &[scopes::CALENDAR_EVENTS],
+            Self::Directory => &[scopes::DIRECTORY_RESOURCES],
+        }
+    }
+
+    /// The API it calls.
+    pub fn api(self) -> Api {
+        match self {
+            Self::Rooms => Api::Calendar,
+            Self::Directory => Api::Directory,
+        }
+    }
+}
+
+/// What is sent as `quotaUser`: tells a tenant's subjects apart without naming them. 32 hexadecimal
+/// characters; Google allows 40.
+pub fn quota_user(tenant: &TenantId, subject: &MailAddress) -> String {
+    let text = format!("{tenant}\n{}", subject.as_str());
+    let mut name = hex::encode(digest(&SHA256, text.as_bytes()));
+    name.truncate(32);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_user_is_32_hex_characters_and_differs_by_tenant_and_subject() {
+        let name = |tenant: &str, subject: &str| {
+            quota_user(&tenant.parse().unwrap(), &subject.parse().unwrap())
+        };
+        let ada = name("t1", "ada@example.com");
+        assert!(ada.len() == 32 && ada.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(ada, name("t1", "Ada@Example.com"));
+        assert_ne!(ada, name("t2", "ada@example.com"));
+        assert_ne!(ada, name("t1", "bob@example.com"));
+    }
+}

@@ -1,0 +1,48 @@
+//! `BookingService.GetBooking`: one booking, also one that has ended.
+
+use roomsync_domain::{BookingId, TenantId};
+use roomsync_postgres::Database;
+use roomsync_proto::booking::v1 as pb;
+
+use super::{Booking, record::Row};
+use crate::status::CommandError;
+
+/// Answers the request for a tenant the caller may see.
+pub async fn get_booking(
+    database: &Database,
+    tenant: &TenantId,
+    request: &pb::GetBookingRequest,
+) -> Result<pb::GetBookingResponse, CommandError> {
+    let id: BookingId = request
+        .booking_id
+        .parse()
+        .map_err(|_| CommandError::invalid("booking_id", "the UUID of a booking"))?;
+    let booking =
+        find(database, tenant, id).await?.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
+    Ok(pb::GetBookingResponse { booking: Some(booking.to_api(tenant)) })
+}
+
+async fn find(
+    database: &Database,
+    tenant: &TenantId,
+    id: BookingId,
+) -> Result<Option<Booking>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        "
+        -- booking.bookings.find
+        SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause,
+            object_version, created_at, updated_at
+        FROM booking.bookings
+        WHERE tenant_id = $1
+          AND booking_id = $2
+        ",
+        tenant.as_str(),
+        id.0,
+    )
+    .fetch_optional(database.pool())
+    .await?
+    .map(Booking::try_from)
+    .transpose()
+}

@@ -1,0 +1,19 @@
+//! Bookings of linked objects: their rows and the public rpcs that read them.
+//!
+//! Bookings are written by the transaction of `mirror::apply` (what Google says) through [`write`],
+//! under the lock of their object (see [`crate::changes`]).
+//!
+//! To add an rpc: a file named after it with the checks and the query, and its line in [`service`].
+
+pub mod availability;
+pub mod changes;
+pub mod get;
+pub mod list;
+mod page;
+pub mod record;
+pub mod service;
+mod snapshot;
+pub mod write;
+
+pub use record::Booking;
+pub use service::Bookings;

@@ -1,0 +1,61 @@
+//! `BookingService` as gRPC: who may ask for which tenant; the answers are the neighbours' files.
+
+use roomsync_postgres::Database;
+use roomsync_proto::booking::v1::{self as pb, booking_service_server::BookingService};
+use tonic::{Request, Response, Status};
+
+use super::{availability, changes, get, list};
+use crate::caller;
+
+/// The public bookings rpcs over one database.
+#[derive(Debug, Clone)]
+pub struct Bookings {
+    database: Database,
+}
+
+impl Bookings {
+    /// The service over this database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[tonic::async_trait]
+impl BookingService for Bookings {
+    async fn get_booking(
+        &self,
+        request: Request<pb::GetBookingRequest>,
+    ) -> Result<Response<pb::GetBookingResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = get::get_booking(&self.database, &tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_bookings(
+        &self,
+        request: Request<pb::ListBookingsRequest>,
+    ) -> Result<Response<pb::ListBookingsResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = list::list_bookings(&self.database, &tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn check_availability(
+        &self,
+        request: Request<pb::CheckAvailabilityRequest>,
+    ) -> Result<Response<pb::CheckAvailabilityResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let asked = request.get_ref();
+        let answer = availability::check_availability(&self.database, &tenant, asked).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<pb::ListChangesRequest>,
+    ) -> Result<Response<pb::ListChangesResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = changes::list_changes(&self.database, &tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+}

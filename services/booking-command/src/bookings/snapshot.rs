@@ -1,0 +1,12 @@
+//! Reading several tables as of one moment.
+
+use roomsync_postgres::Database;
+use sqlx::{Postgres, Transaction};
+
+/// A read-only transaction whose statements all see the same moment, so that an object's version and
+/// its bookings belong together.
+pub(super) async fn begin(
+    database: &Database,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    database.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+}

@@ -1,0 +1,139 @@
+//! Forgets old rows in batches, so that no transaction holds many locks for long. Every replica runs
+//! it: rows another one is at are skipped.
+//!
+//! To forget more: one more statement like the others, called in [`sweep`].
+
+use chrono::{DateTime, Utc};
+use roomsync_postgres::Database;
+use sqlx::PgPool;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::CleanupConfig;
+
+/// Sweeps at intervals until the soft shutdown.
+pub async fn run(database: Database, config: CleanupConfig, soft: CancellationToken) {
+    let mut ticks = interval(config.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = soft.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        tokio::select! {
+            () = soft.cancelled() => return,
+            swept = sweep(&database, config) => if let Err(error) = swept {
+                tracing::warn!(error = %error, "old rows were not forgotten; next time again");
+            }
+        }
+    }
+}
+
+/// Forgets everything that is old enough.
+pub async fn sweep(database: &Database, config: CleanupConfig) -> Result<(), sqlx::Error> {
+    let pool = database.pool();
+    let before = |keep: Duration| before(pool, keep);
+    let inbox = before(config.keep_inbox).await?;
+    while forget_inbox(pool, inbox, config.batch).await? == rows(config.batch) {}
+    let changes = before(config.keep_changes).await?;
+    while forget_changes(pool, changes, config.batch).await? == rows(config.batch) {}
+    // Buckets fill within a minute: one that was not used for a day says nothing that a new one
+    // would not say, and the longest closing is an hour.
+    let buckets = before(Duration::from_secs(24 * 3600)).await?;
+    while forget_buckets(pool, buckets, config.batch).await? == rows(config.batch) {}
+    Ok(())
+}
+
+fn rows(batch: i64) -> u64 {
+    u64::try_from(batch).unwrap_or(u64::MAX)
+}
+
+/// The instant so long ago, by PostgreSQL's clock.
+async fn before(pool: &PgPool, keep: Duration) -> Result<DateTime<Utc>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        -- booking.cleanup.before
+        SELECT now() - interval '1 second' * $1::float8 AS "before!"
+        "#,
+        keep.as_secs_f64(),
+    )
+    .fetch_one(pool)
+    .await
+}
+
+async fn forget_inbox(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "
+        -- booking.cleanup.inbox
+        DELETE FROM booking.inbox
+        WHERE (message_id, consumer) IN (
+            SELECT message_id, consumer
+            FROM booking.inbox
+            WHERE received_at < $1
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn forget_changes(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "
+        -- booking.cleanup.changes
+        DELETE FROM booking.changes
+        WHERE (tenant_id, object_id, version) IN (
+            SELECT tenant_id, object_id, version
+            FROM booking.changes
+            WHERE changed_at < $1
+            ORDER BY changed_at
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn forget_buckets(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query!(
+        "
+        -- booking.cleanup.buckets
+        DELETE FROM booking.buckets
+        WHERE bucket IN (
+            SELECT bucket
+            FROM booking.buckets
+            WHERE refilled_at < $1
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,159 @@
+//! The configuration of this service. `config.default.toml` is its manual.
+
+use std::time::Duration;
+
+use roomsync_broker::BrokerConfig;
+use roomsync_google::GoogleConfig;
+use roomsync_postgres::DatabaseConfig;
+use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
+use serde::Deserialize;
+
+use crate::access::{
+    budget::BudgetConfig,
+    sealing::{Keyring, SealingConfig},
+};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Admin port, telemetry, shutdown.
+    pub process: ProcessConfig,
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// How the schema gets there.
+    pub migration: MigrationConfig,
+    /// RabbitMQ.
+    pub broker: BrokerConfig,
+    /// Where Google is.
+    pub google: GoogleConfig,
+    /// The listener for the booking app.
+    pub public: grpc::ListenConfig,
+    /// The listener for our own services.
+    pub internal: grpc::ListenConfig,
+    /// Who may call.
+    pub callers: grpc::CallersConfig,
+    /// The keys that seal secrets.
+    pub sealing: SealingConfig,
+    /// Google's limits.
+    pub budget: BudgetConfig,
+    /// What is forgotten when.
+    pub cleanup: CleanupConfig,
+}
+
+/// How the schema gets there.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MigrationConfig {
+    /// At start, instead of by the subcommand.
+    pub on_start: bool,
+}
+
+/// What is forgotten when.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CleanupConfig {
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// How long the ids of consumed messages are remembered.
+    #[serde(with = "humantime_serde")]
+    pub keep_inbox: Duration,
+    /// How long `ListChanges` reaches back.
+    #[serde(with = "humantime_serde")]
+    pub keep_changes: Duration,
+    /// How many rows one transaction forgets.
+    pub batch: i64,
+}
+
+/// Below this a lane that leaves a share to the others could never get a unit.
+const LEAST_LIMIT: u32 = 20;
+
+impl ServiceConfig for Config {
+    fn process(&self) -> &ProcessConfig {
+        &self.process
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let broken = |section: &str, key: &str, problem: &str| {
+            Err(ConfigError::invalid(format!("{section}.{key}"), problem))
+        };
+        if let Err(error) = self.database.validate() {
+            return broken("database", error.key, error.problem);
+        }
+        if let Err(error) = self.broker.validate() {
+            return broken("broker", error.key, error.problem);
+        }
+        if let Err(error) = self.google.validate() {
+            return broken("google", error.key, error.problem);
+        }
+        grpc::Callers::load(&self.callers)?;
+        if let Err(error) = Keyring::new(&self.sealing) {
+            return broken("sealing", "keys", &error.to_string());
+        }
+        let limits = [
+            ("per_user_per_minute", self.budget.per_user_per_minute),
+            ("per_project_per_minute", self.budget.per_project_per_minute),
+            ("directory_per_user_per_minute", self.budget.directory_per_user_per_minute),
+        ];
+        if let Some((key, _)) = limits.iter().find(|(_, limit)| *limit < LEAST_LIMIT) {
+            return broken("budget", key, "must be at least 20");
+        }
+        let durations = [
+            ("every", self.cleanup.every),
+            ("keep_inbox", self.cleanup.keep_inbox),
+            ("keep_changes", self.cleanup.keep_changes),
+        ];
+        if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
+            return broken("cleanup", key, "must not be zero");
+        }
+        if self.cleanup.batch < 1 {
+            return broken("cleanup", "batch", "must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomsync_process::config;
+
+    use super::*;
+
+    const KEYS: &str = r#"[{id = "a", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#;
+
+    fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let env = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        config::load(include_str!("../config.default.toml"), None, env)
+    }
+
+    #[test]
+    fn the_defaults_are_valid_once_a_sealing_key_is_given() {
+        let config = load(&[("ROOMSYNC__SEALING__KEYS", KEYS)]).unwrap();
+        assert_eq!(config.cleanup.keep_changes, Duration::from_secs(30 * 24 * 3600));
+        assert!(!config.migration.on_start);
+    }
+
+    #[test]
+    fn without_a_sealing_key_nothing_starts() {
+        let error = load(&[]).unwrap_err().to_string();
+        assert!(error.contains("sealing.keys"), "{error}");
+    }
+
+    #[rstest::rstest]
+    #[case("ROOMSYNC__BUDGET__PER_USER_PER_MINUTE", "19", "budget.per_user_per_minute")]
+    #[case("ROOMSYNC__CLEANUP__BATCH", "0", "cleanup.batch")]
+    #[case("ROOMSYNC__CLEANUP__KEEP_INBOX", "0s", "cleanup.keep_inbox")]
+    #[case("ROOMSYNC__BROKER__URL", "http://localhost", "broker.url")]
+    #[case("ROOMSYNC__DATABASE__URL", "mysql://localhost", "database.url")]
+    #[case("ROOMSYNC__GOOGLE__TOKEN_URL", "ftp://localhost", "google.token_url")]
+    fn a_value_that_cannot_be_used_is_named(
+        #[case] variable: &str,
+        #[case] value: &str,
+        #[case] key: &str,
+    ) {
+        let set = [("ROOMSYNC__SEALING__KEYS", KEYS), (variable, value)];
+        let error = load(&set).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains(variable), "{error}");
+    }
+}

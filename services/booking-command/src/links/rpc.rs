@@ -1,0 +1,83 @@
+//! `LinkService`.
+
+use roomsync_domain::{LinkId, ObjectId};
+use roomsync_postgres::Database;
+use roomsync_proto::integration::v1 as proto;
+use tonic::{Request, Response, Status};
+
+use super::{link_object::link_object, store};
+use crate::{caller, gate, status::CommandError, validate};
+
+/// `LinkService` on a database.
+#[derive(Debug, Clone)]
+pub struct LinkRpc {
+    database: Database,
+}
+
+impl LinkRpc {
+    /// The service.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[tonic::async_trait]
+impl proto::link_service_server::LinkService for LinkRpc {
+    async fn link_object(
+        &self,
+        request: Request<proto::LinkObjectRequest>,
+    ) -> Result<Response<proto::LinkObjectResponse>, Status> {
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(self.database.pool(), &tenant).await?;
+        let object = validate::id("object_id", &sent.object_id)?;
+        let resource = validate::resource_email("resource_email", &sent.resource_email)?;
+        let row = self
+            .database
+            .tx("link_object", async |tx| link_object(tx, &tenant, &object, &resource).await)
+            .await?;
+        Ok(Response::new(proto::LinkObjectResponse { link: Some(row.to_proto()) }))
+    }
+
+    async fn get_link(
+        &self,
+        request: Request<proto::GetLinkRequest>,
+    ) -> Result<Response<proto::GetLinkResponse>, Status> {
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(self.database.pool(), &tenant).await?;
+        // What is no id of ours is the id of no link.
+        let missing = || CommandError::NotFound("LINK_NOT_FOUND");
+        let link: LinkId = sent.link_id.parse().map_err(|_| missing())?;
+        let row = store::get(self.database.pool(), &tenant, link).await?.ok_or_else(missing)?;
+        Ok(Response::new(proto::GetLinkResponse { link: Some(row.to_proto()) }))
+    }
+
+    async fn list_links(
+        &self,
+        request: Request<proto::ListLinksRequest>,
+    ) -> Result<Response<proto::ListLinksResponse>, Status> {
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(self.database.pool(), &tenant).await?;
+        let size = validate::page_size(sent.page_size, 100, 500)?;
+        if !sent.page_token.is_empty() {
+            // The token is the last object id of the page before.
+            sent.page_token.parse::<ObjectId>().map_err(|_| {
+                CommandError::invalid("page_token", "a token that an earlier page answered")
+            })?;
+        }
+        let pool = self.database.pool();
+        let mut rows = store::list(pool, &tenant, &sent.page_token, size + 1).await?;
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > size;
+        if more {
+            rows.pop();
+        }
+        let next_page_token = match rows.last() {
+            Some(last) if more => last.object_id.clone(),
+            _ => String::new(),
+        };
+        let links = rows.iter().map(super::LinkRow::to_proto).collect();
+        Ok(Response::new(proto::ListLinksResponse { links, next_page_token }))
+    }
+}

@@ -1,0 +1,130 @@
+//! From decided changes to rows: pure. Besides the changed bookings it finds the neighbours whose
+//! flags change with them: both of an overlap carry the conflict, and lose it together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use roomsync_domain::{BookingId, Flags, TimeWindow, decide::Change, flags::flag};
+
+use crate::{bookings::Booking, changes::LockedObject};
+
+/// A booking as it will be.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) booking: Booking,
+    /// It has no row yet.
+    pub(super) new: bool,
+}
+
+/// Where flags may change: the smallest window around everything that changes, before and after.
+pub(super) fn affected(known: &[Booking], changes: &[Change]) -> Option<TimeWindow> {
+    let before: HashMap<BookingId, TimeWindow> =
+        known.iter().map(|booking| (booking.id, booking.details.window)).collect();
+    let windows = changes.iter().flat_map(|change| match change {
+        Change::Create { details, .. } => [Some(details.window), None],
+        Change::Update { id, details, .. } => [Some(details.window), before.get(id).copied()],
+        Change::End { id, .. } => [before.get(id).copied(), None],
+    });
+    TimeWindow::hull(windows.flatten())
+}
+
+/// The bookings to write and to publish, in the order of the changes, then neighbours.
+///
+/// `around` holds every live booking that overlaps `affected`, and all that overlap those.
+pub(super) fn plan(
+    object: &LockedObject,
+    known: Vec<Booking>,
+    around: Vec<Booking>,
+    blocked: &[TimeWindow],
+    affected: TimeWindow,
+    changes: Vec<Change>,
+) -> Vec<Planned> {
+    let mut bookings: BTreeMap<BookingId, Booking> =
+        around.into_iter().chain(known).map(|booking| (booking.id, booking)).collect();
+    let mut new = HashSet::new();
+    let mut touched = Vec::with_capacity(changes.len());
+    for change in changes {
+        let (id, is_new) = make(object, &mut bookings, change);
+        touched.push(id);
+        if is_new {
+            new.insert(id);
+        }
+    }
+    let mut is_touched: HashSet<BookingId> = touched.iter().copied().collect();
+    for id in reflag(&mut bookings, blocked, affected) {
+        if is_touched.insert(id) {
+            touched.push(id);
+        }
+    }
+    let planned = touched.into_iter().filter_map(|id| bookings.remove(&id));
+    planned
+        .map(|booking| Planned {
+            new: new.contains(&booking.id),
+            booking: Booking { updated_at: object.now(), ..booking },
+        })
+        .collect()
+}
+
+/// Makes one change; answers which booking it was, and whether it is a new one.
+fn make(
+    object: &LockedObject,
+    bookings: &mut BTreeMap<BookingId, Booking>,
+    change: Change,
+) -> (BookingId, bool) {
+    match change {
+        Change::Create { key, state, details } => {
+            let id = BookingId::new();
+            let booking = Booking {
+                id,
+                object: object.object().clone(),
+                key,
+                state,
+                details,
+                flags: Flags::default(),
+                cause: None,
+                object_version: object.version(),
+                created_at: object.now(),
+                updated_at: object.now(),
+            };
+            bookings.insert(id, booking);
+            (id, true)
+        }
+        Change::Update { id, state, details } => {
+            if let Some(booking) = bookings.get_mut(&id) {
+                (booking.state, booking.details) = (state, details);
+            }
+            (id, false)
+        }
+        Change::End { id, state, cause } => {
+            if let Some(booking) = bookings.get_mut(&id) {
+                (booking.state, booking.cause) = (state, Some(cause));
+                booking.flags = Flags::default();
+            }
+            (id, false)
+        }
+    }
+}
+
+/// Sets the flags of the live bookings that overlap the window; answers those that changed.
+fn reflag(
+    bookings: &mut BTreeMap<BookingId, Booking>,
+    blocked: &[TimeWindow],
+    affected: TimeWindow,
+) -> Vec<BookingId> {
+    let live: Vec<(BookingId, TimeWindow)> = bookings
+        .values()
+        .filter(|booking| booking.state.blocks())
+        .map(|booking| (booking.id, booking.details.window))
+        .collect();
+    let flags = flag(&live, blocked);
+    let mut changed = Vec::new();
+    for (id, window) in live {
+        if let (Some(booking), Some(flags)) = (bookings.get_mut(&id), flags.get(&id))
+            && window.intersects(&affected)
+            && booking.flags != *flags
+        {
+            booking.flags = *flags;
+            changed.push(id);
+        }
+    }
+    changed
+}

@@ -1,0 +1,182 @@
+//! Whose bookings change when people come and go (D9, D23).
+//!
+//! Who appears gets the future anonymous bookings that one of their addresses organises. Who leaves,
+//! leaves anonymous bookings: those that have not ended are published, older ones change silently,
+//! since nobody shows them as open any more.
+
+use roomsync_domain::{Booker, ObjectId, TenantId};
+use roomsync_messages::ChangedItem;
+use sqlx::PgConnection;
+
+use super::read::Users;
+use crate::{
+    bookings::{
+        Booking,
+        record::{self, Row},
+        write,
+    },
+    changes::{self, LockedObject},
+    status::CommandError,
+};
+
+/// Future anonymous bookings organised by these users become theirs.
+pub(super) async fn claim(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    users: &Users,
+) -> Result<(), CommandError> {
+    let mails: Vec<&str> = users.addresses.keys().map(|mail| mail.as_str()).collect();
+    let objects = sqlx::query_scalar!(
+        "
+        -- booking.ownership.claimable_objects
+        SELECT DISTINCT object_id
+        FROM booking.bookings
+        WHERE tenant_id = $1
+          AND organizer_mail = ANY($2::text[])
+          AND booker_kind = 'anonymous'
+          AND starts_at > now()
+          AND state NOT IN ('removed', 'rejected')
+        ORDER BY object_id
+        ",
+        tenant.as_str(),
+        &mails as &[&str],
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for object in objects {
+        let locked = lock(tx, tenant, &object).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            "
+            -- booking.ownership.claimable
+            SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
+                ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
+                cause, object_version, created_at, updated_at
+            FROM booking.bookings
+            WHERE tenant_id = $1
+              AND object_id = $2
+              AND organizer_mail = ANY($3::text[])
+              AND booker_kind = 'anonymous'
+              AND starts_at > now()
+              AND state NOT IN ('removed', 'rejected')
+            ORDER BY starts_at, booking_id
+            ",
+            tenant.as_str(),
+            object,
+            &mails as &[&str],
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let owner = |booking: &Booking| {
+            let mail = booking.details.organizer_mail.as_ref()?.parse().ok()?;
+            Some(Booker::User { user: users.addresses.get(&mail)?.user.clone() })
+        };
+        assign(tx, tenant, locked, record::read(rows)?, owner).await?;
+    }
+    Ok(())
+}
+
+/// The bookings of these users become anonymous.
+pub(super) async fn anonymise(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    users: &[String],
+) -> Result<(), CommandError> {
+    let objects = sqlx::query_scalar!(
+        "
+        -- booking.ownership.owned_objects
+        SELECT DISTINCT object_id
+        FROM booking.bookings
+        WHERE tenant_id = $1
+          AND booker_kind = 'user'
+          AND booker_id = ANY($2)
+          AND ends_at > now()
+          AND state NOT IN ('removed', 'rejected')
+        ORDER BY object_id
+        ",
+        tenant.as_str(),
+        users,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for object in objects {
+        let locked = lock(tx, tenant, &object).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            "
+            -- booking.ownership.owned
+            SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
+                ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
+                cause, object_version, created_at, updated_at
+            FROM booking.bookings
+            WHERE tenant_id = $1
+              AND object_id = $2
+              AND booker_kind = 'user'
+              AND booker_id = ANY($3)
+              AND ends_at > now()
+              AND state NOT IN ('removed', 'rejected')
+            ORDER BY starts_at, booking_id
+            ",
+            tenant.as_str(),
+            object,
+            users,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        assign(tx, tenant, locked, record::read(rows)?, |_| Some(Booker::Anonymous)).await?;
+    }
+    anonymise_ended(tx, tenant, users).await
+}
+
+async fn anonymise_ended(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    users: &[String],
+) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.ownership.anonymise_ended
+        UPDATE booking.bookings
+        SET booker_kind = 'anonymous',
+            booker_id = NULL
+        WHERE tenant_id = $1
+          AND booker_kind = 'user'
+          AND booker_id = ANY($2)
+        ",
+        tenant.as_str(),
+        users,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn lock(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    object: &str,
+) -> Result<LockedObject, CommandError> {
+    let object: ObjectId = object.parse().map_err(anyhow::Error::from)?;
+    changes::lock(tx, tenant, &object).await
+}
+
+/// Gives bookings of one object to whom `owner` says, and publishes them.
+async fn assign(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    locked: LockedObject,
+    mut bookings: Vec<Booking>,
+    owner: impl Fn(&Booking) -> Option<Booker>,
+) -> Result<(), CommandError> {
+    for (index, booking) in bookings.iter_mut().enumerate() {
+        if let Some(owner) = owner(booking) {
+            booking.details.booker = owner;
+        }
+        booking.object_version = locked.version_of_item(index);
+        booking.updated_at = locked.now();
+    }
+    write::update(&mut *tx, tenant, &bookings).await?;
+    let items = bookings.iter().map(|b| ChangedItem::Booking { booking: b.snapshot() }).collect();
+    locked.publish(tx, items, None).await?;
+    Ok(())
+}

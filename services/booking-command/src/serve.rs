@@ -1,0 +1,68 @@
+//! Which service is served where: the one list to look at.
+//!
+//! What is only for our own services is not even registered on the public listener.
+
+use std::future::Future;
+
+use roomsync_postgres::Database;
+use roomsync_process::{
+    Shutdown,
+    grpc::{Access, Callers, Listener, Role, ServeError},
+};
+use roomsync_proto::{
+    DESCRIPTORS,
+    booking::v1::booking_service_server::BookingServiceServer,
+    integration::v1::{
+        catalogue_service_server::CatalogueServiceServer,
+        connection_service_server::ConnectionServiceServer, link_service_server::LinkServiceServer,
+        people_service_server::PeopleServiceServer, tenant_service_server::TenantServiceServer,
+    },
+    internal::v1::{
+        google_access_service_server::GoogleAccessServiceServer,
+        mirror_service_server::MirrorServiceServer,
+    },
+};
+use tonic::service::Routes;
+
+use crate::{
+    access::{ConnectionRpc, GoogleAccessRpc, Lender},
+    bookings::Bookings,
+    catalogue::CatalogueRpc,
+    links::LinkRpc,
+    mirror::Mirror,
+    people::PeopleRpc,
+    tenants::TenantRpc,
+};
+
+/// Booking apps, operators, and notification, which fetches changes that did not arrive.
+const PUBLIC_ROLES: &[Role] = &[Role::App, Role::Operator, Role::Service];
+
+/// Serves bookings and integration.
+pub(crate) fn public(
+    listener: Listener,
+    database: &Database,
+    lender: &Lender,
+    callers: Callers,
+    shutdown: Shutdown,
+) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
+    let routes = Routes::new(BookingServiceServer::new(Bookings::new(database.clone())))
+        .add_service(TenantServiceServer::new(TenantRpc::new(database.clone())))
+        .add_service(CatalogueServiceServer::new(CatalogueRpc::new(database.clone())))
+        .add_service(PeopleServiceServer::new(PeopleRpc::new(database.clone())))
+        .add_service(ConnectionServiceServer::new(ConnectionRpc::new(lender.clone())))
+        .add_service(LinkServiceServer::new(LinkRpc::new(database.clone())));
+    listener.serve(routes, DESCRIPTORS, Access::new(callers, PUBLIC_ROLES), shutdown)
+}
+
+/// Serves the mirror and the access to Google, to our own services only.
+pub(crate) fn internal(
+    listener: Listener,
+    database: &Database,
+    lender: &Lender,
+    callers: Callers,
+    shutdown: Shutdown,
+) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
+    let routes = Routes::new(MirrorServiceServer::new(Mirror::new(database.clone())))
+        .add_service(GoogleAccessServiceServer::new(GoogleAccessRpc::new(lender.clone())));
+    listener.serve(routes, DESCRIPTORS, Access::internal(callers), shutdown)
+}

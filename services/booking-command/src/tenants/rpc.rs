@@ -1,0 +1,70 @@
+//! `TenantService`.
+
+use roomsync_postgres::Database;
+use roomsync_proto::integration::v1 as proto;
+use tonic::{Request, Response, Status};
+
+use super::{Settings, Tenant, gate, store};
+use crate::{caller, links, status::CommandError};
+
+/// `TenantService` on a database.
+#[derive(Debug, Clone)]
+pub struct TenantRpc {
+    database: Database,
+}
+
+impl TenantRpc {
+    /// The service.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn put(&self, tenant: &Tenant) -> Result<(), CommandError> {
+        self.database
+            .tx("put_tenant", async |tx| {
+                let before = store::get(&mut *tx, &tenant.id).await?;
+                store::put(&mut *tx, tenant).await?;
+                // Syncing begins or ends with the module: every link is looked at again.
+                if before.is_some_and(|before| before.module_enabled != tenant.module_enabled) {
+                    links::all_due(tx, &tenant.id).await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}
+
+#[tonic::async_trait]
+impl proto::tenant_service_server::TenantService for TenantRpc {
+    async fn put_tenant(
+        &self,
+        request: Request<proto::PutTenantRequest>,
+    ) -> Result<Response<proto::PutTenantResponse>, Status> {
+        let sent = request.get_ref().tenant.clone();
+        let sent = sent.ok_or_else(|| CommandError::invalid("tenant", "a tenant"))?;
+        let tenant = Tenant {
+            id: caller::tenant(&request, &sent.tenant_id)?,
+            module_enabled: sent.module_enabled,
+            settings: Settings::of(sent.settings)?,
+        };
+        self.put(&tenant).await?;
+        Ok(Response::new(proto::PutTenantResponse { tenant: Some(to_proto(&tenant)) }))
+    }
+
+    async fn get_tenant(
+        &self,
+        request: Request<proto::GetTenantRequest>,
+    ) -> Result<Response<proto::GetTenantResponse>, Status> {
+        let id = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let tenant = gate::tenant(self.database.pool(), &id).await?;
+        Ok(Response::new(proto::GetTenantResponse { tenant: Some(to_proto(&tenant)) }))
+    }
+}
+
+fn to_proto(tenant: &Tenant) -> proto::Tenant {
+    proto::Tenant {
+        tenant_id: tenant.id.to_string(),
+        module_enabled: tenant.module_enabled,
+        settings: Some(tenant.settings.to_proto()),
+    }
+}

@@ -1,0 +1,159 @@
+//! The configuration of this service. `config.default.toml` is its manual.
+
+use std::time::Duration;
+
+use roomsync_broker::BrokerConfig;
+use roomsync_postgres::DatabaseConfig;
+use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
+use serde::Deserialize;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Admin port, telemetry, shutdown.
+    #[serde(default)]
+    pub process: ProcessConfig,
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// RabbitMQ.
+    pub broker: BrokerConfig,
+    /// The listener for subscribers.
+    pub public: grpc::ListenConfig,
+    /// Who may call it.
+    pub callers: grpc::CallersConfig,
+    /// booking-command's public listener.
+    pub booking_command: grpc::ClientConfig,
+    /// Versions that did not arrive.
+    pub gap: GapConfig,
+    /// Streams to subscribers.
+    pub stream: StreamConfig,
+    /// What is kept.
+    pub log: LogConfig,
+}
+
+/// Versions that did not arrive.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GapConfig {
+    /// How long a version may wait for its predecessor before that is fetched.
+    #[serde(with = "humantime_serde")]
+    pub after: Duration,
+    /// How often gaps are looked for.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+}
+
+/// Streams to subscribers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamConfig {
+    /// How often the ends of all followed logs are read.
+    #[serde(with = "humantime_serde")]
+    pub reread: Duration,
+    /// How many changes a stream reads at once.
+    pub page_size: i64,
+    /// How many messages wait for one slow subscriber.
+    pub buffer: usize,
+    /// A stream that takes nothing for so long is ended.
+    #[serde(with = "humantime_serde")]
+    pub write_timeout: Duration,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// How long changes can be replayed.
+    #[serde(with = "humantime_serde")]
+    pub keep: Duration,
+    /// How long the ids of consumed messages are remembered.
+    #[serde(with = "humantime_serde")]
+    pub keep_inbox: Duration,
+    /// How often what is older is forgotten.
+    #[serde(with = "humantime_serde")]
+    pub cleanup_every: Duration,
+    /// How many rows one transaction forgets.
+    pub cleanup_batch: i64,
+}
+
+impl ServiceConfig for Config {
+    fn process(&self) -> &ProcessConfig {
+        &self.process
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let broken = |section: &str, key: &str, problem| {
+            Err(ConfigError::invalid(format!("{section}.{key}"), problem))
+        };
+        if let Err(error) = self.database.validate() {
+            return broken("database", error.key, error.problem);
+        }
+        if let Err(error) = self.broker.validate() {
+            return broken("broker", error.key, error.problem);
+        }
+        grpc::Callers::load(&self.callers)?;
+        let durations = [
+            ("gap.after", self.gap.after),
+            ("gap.every", self.gap.every),
+            ("stream.reread", self.stream.reread),
+            ("stream.write_timeout", self.stream.write_timeout),
+            ("log.keep", self.log.keep),
+            ("log.keep_inbox", self.log.keep_inbox),
+            ("log.cleanup_every", self.log.cleanup_every),
+        ];
+        if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
+            return Err(ConfigError::invalid(*key, "must not be zero"));
+        }
+        if !(1..=1000).contains(&self.stream.page_size) {
+            return broken("stream", "page_size", "must be between 1 and 1000");
+        }
+        if self.stream.buffer == 0 {
+            return broken("stream", "buffer", "must be at least 1");
+        }
+        if self.log.cleanup_batch < 1 {
+            return broken("log", "cleanup_batch", "must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomsync_process::config;
+
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 4] = [
+        ("ROOMSYNC__DATABASE__URL", "postgres://app@127.0.0.1/roomsync"),
+        ("ROOMSYNC__BROKER__URL", "amqp://127.0.0.1/"),
+        ("ROOMSYNC__BOOKING_COMMAND__URL", "http://127.0.0.1:9101"),
+        ("ROOMSYNC__BOOKING_COMMAND__TOKEN", "a-token"),
+    ];
+
+    fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let env = REQUIRED.iter().chain(set).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        config::load(include_str!("../config.default.toml"), None, env)
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.log.keep, Duration::from_secs(30 * 24 * 3600));
+    }
+
+    #[rstest::rstest]
+    #[case("ROOMSYNC__STREAM__PAGE_SIZE", "0", "stream.page_size")]
+    #[case("ROOMSYNC__STREAM__BUFFER", "0", "stream.buffer")]
+    #[case("ROOMSYNC__GAP__EVERY", "0s", "gap.every")]
+    #[case("ROOMSYNC__LOG__CLEANUP_BATCH", "0", "log.cleanup_batch")]
+    #[case("ROOMSYNC__BROKER__URL", "http://localhost", "broker.url")]
+    fn a_value_that_cannot_be_used_is_named(
+        #[case] variable: &str,
+        #[case] value: &str,
+        #[case] key: &str,
+    ) {
+        let error = load(&[(variable, value)]).unwrap_err().to_string();
+        assert!(error.contains(key) && error.contains(variable), "{error}");
+    }
+}

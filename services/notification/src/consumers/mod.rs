@@ -1,0 +1,3 @@
+//! What this service consumes, a file per message.
+
+pub mod object_changed;

@@ -1,0 +1,7 @@
+//! The notification service's binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roomsync_process::main(notification::service(), notification::run)
+}

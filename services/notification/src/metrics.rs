@@ -1,0 +1,145 @@
+//! What this service measures. Latency is measured where it can be promised: from the receipt of
+//! Google's push to the log, and from the log to a subscriber's stream.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Gauge, Histogram, UpDownCounter},
+};
+
+use crate::log::append::{Entry, Outcome};
+
+const SECONDS: [f64; 15] =
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0];
+
+/// The instruments.
+#[derive(Debug)]
+pub struct Metrics {
+    receipt_to_appended: Histogram<f64>,
+    appended_to_delivered: Histogram<f64>,
+    changes: Counter<u64>,
+    held: Gauge<i64>,
+    gaps_fetched: Counter<u64>,
+    gaps_given_up: Counter<u64>,
+    streams: UpDownCounter<i64>,
+    streams_stuck: Counter<u64>,
+}
+
+impl Metrics {
+    /// Instruments on the process's meter.
+    pub fn new() -> Arc<Self> {
+        let meter = global::meter("roomsync");
+        let seconds = |name: &'static str, what: &'static str| {
+            meter
+                .f64_histogram(name)
+                .with_unit("s")
+                .with_description(what)
+                .with_boundaries(SECONDS.to_vec())
+                .build()
+        };
+        Arc::new(Self {
+            receipt_to_appended: seconds(
+                "roomsync.notification.receipt_to_appended",
+                "From the receipt of a push to its change in the log",
+            ),
+            appended_to_delivered: seconds(
+                "roomsync.notification.appended_to_delivered",
+                "From the log to a subscriber's stream",
+            ),
+            changes: meter
+                .u64_counter("roomsync.notification.changes")
+                .with_description("Changes that arrived, by outcome")
+                .build(),
+            held: meter
+                .i64_gauge("roomsync.notification.held_versions")
+                .with_description("Versions that wait for their predecessor")
+                .build(),
+            gaps_fetched: meter
+                .u64_counter("roomsync.notification.gaps_fetched")
+                .with_description("Gaps closed by asking booking-command")
+                .build(),
+            gaps_given_up: meter
+                .u64_counter("roomsync.notification.gaps_given_up")
+                .with_description("Gaps that nobody could fill any more: versions were skipped")
+                .build(),
+            streams: meter
+                .i64_up_down_counter("roomsync.notification.streams")
+                .with_description("Open subscriptions")
+                .build(),
+            streams_stuck: meter
+                .u64_counter("roomsync.notification.streams_stuck")
+                .with_description("Subscriptions ended because nobody read them")
+                .build(),
+        })
+    }
+
+    /// A change arrived by message.
+    pub fn arrived(&self, outcome: &Outcome) {
+        let word = match outcome {
+            Outcome::Appended(_) => "appended",
+            Outcome::Held => "held",
+            Outcome::Duplicate => "duplicate",
+        };
+        self.changes.add(1, &[KeyValue::new("outcome", word)]);
+        if let Outcome::Appended(entries) = outcome {
+            self.appended(entries);
+        }
+    }
+
+    /// Changes are in the log.
+    pub fn appended(&self, entries: &[Entry]) {
+        for entry in entries {
+            if let Some(received_at) = entry.received_at {
+                self.receipt_to_appended.record(seconds(entry.appended_at - received_at), &[]);
+            }
+        }
+    }
+
+    /// A change went into a subscriber's stream, so long after it was appended.
+    pub fn delivered(&self, after: TimeDelta) {
+        self.appended_to_delivered.record(seconds(after), &[]);
+    }
+
+    /// So many versions wait for their predecessor.
+    pub fn held(&self, count: i64) {
+        self.held.record(count, &[]);
+    }
+
+    /// A gap was closed by asking booking-command.
+    pub fn gap_fetched(&self) {
+        self.gaps_fetched.add(1, &[]);
+    }
+
+    /// Versions were skipped.
+    pub fn gap_given_up(&self) {
+        self.gaps_given_up.add(1, &[]);
+    }
+
+    /// A subscription is open for as long as the answer lives.
+    pub fn stream_opened(self: &Arc<Self>) -> OpenStream {
+        self.streams.add(1, &[]);
+        OpenStream(Arc::clone(self))
+    }
+
+    /// A subscription was ended because nobody read it.
+    pub fn stuck(&self) {
+        self.streams_stuck.add(1, &[]);
+    }
+}
+
+/// Counts one open subscription.
+#[derive(Debug)]
+pub struct OpenStream(Arc<Metrics>);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.streams.add(-1, &[]);
+    }
+}
+
+/// Clocks of two machines may differ a little: never less than nothing.
+fn seconds(delta: TimeDelta) -> f64 {
+    delta.to_std().unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,164 @@
+//! A delivered message's envelope: reading it, and writing it anew for its next way.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lapin::{
+    BasicProperties,
+    message::Delivery as Amqp,
+    types::{AMQPValue, FieldTable},
+};
+use roomsync_messages::Message;
+use uuid::Uuid;
+
+use crate::{
+    Delivery,
+    envelope::{Outgoing, PERSISTENT, TRACEPARENT, now},
+    topology::{DEAD_EXCHANGE, RETRY_EXCHANGE, retry_queue},
+};
+
+/// How many attempts there were.
+const ATTEMPT: &str = "roomsync-attempt";
+/// When the next attempt is due, in milliseconds since 1970.
+const DUE: &str = "roomsync-due";
+/// When a consumer first had it in hand, in milliseconds since 1970.
+const FIRST_SEEN: &str = "roomsync-first-seen";
+/// Why it was parked.
+const REASON: &str = "roomsync-reason";
+/// When it was parked, in milliseconds since 1970.
+const PARKED_AT: &str = "roomsync-parked-at";
+/// A reason is for reading, not for archives.
+const REASON_LENGTH: usize = 1000;
+
+/// What the headers of a delivered message say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Incoming {
+    /// Attempts made before.
+    pub(crate) attempts: u32,
+    pub(crate) due: Option<DateTime<Utc>>,
+    pub(crate) first_seen: DateTime<Utc>,
+    pub(crate) traceparent: Option<String>,
+}
+
+impl Incoming {
+    pub(crate) fn read(properties: &BasicProperties) -> Self {
+        let time = |key| number(properties, key).and_then(DateTime::from_timestamp_millis);
+        Self {
+            attempts: number(properties, ATTEMPT)
+                .and_then(|attempts| u32::try_from(attempts).ok())
+                .unwrap_or_default(),
+            due: time(DUE),
+            first_seen: time(FIRST_SEEN).unwrap_or_else(now),
+            traceparent: header(properties, TRACEPARENT).and_then(text),
+        }
+    }
+
+    /// Goes on waiting, in the queue of this rung.
+    pub(crate) fn waiting(&self, amqp: &Amqp, queue: &str, rung: Duration) -> Outgoing {
+        let mut headers = self.headers();
+        if let Some(due) = self.due {
+            insert_time(&mut headers, DUE, due);
+        }
+        outgoing(amqp, RETRY_EXCHANGE, retry_queue(queue, rung), headers)
+    }
+
+    /// Lies in the queue's parking lot, with everything it came with and the reason.
+    pub(crate) fn parked(&self, amqp: &Amqp, queue: &str, reason: &str) -> Outgoing {
+        let mut headers = self.headers();
+        let reason = &reason[..reason.floor_char_boundary(REASON_LENGTH)];
+        headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+        insert_time(&mut headers, PARKED_AT, now());
+        outgoing(amqp, DEAD_EXCHANGE, queue.to_owned(), headers)
+    }
+
+    fn headers(&self) -> FieldTable {
+        let mut headers = FieldTable::default();
+        if let Some(traceparent) = &self.traceparent {
+            headers.insert(
+                TRACEPARENT.into(),
+                AMQPValue::LongString(traceparent.as_str().into()),
+            );
+        }
+        headers.insert(ATTEMPT.into(), AMQPValue::LongLongInt(self.attempts.into()));
+        insert_time(&mut headers, FIRST_SEEN, self.first_seen);
+        headers
+    }
+
+    /// What the handler is told about this attempt.
+    pub(crate) fn delivery(&self, message_id: Uuid, redelivered: bool) -> Delivery {
+        let attempt = self.attempts.saturating_add(1);
+        Delivery {
+            message_id,
+            attempt,
+            first_seen: self.first_seen,
+            redelivered,
+        }
+    }
+}
+
+/// The message itself, or why it is none.
+pub(crate) fn message<M: Message>(amqp: &Amqp) -> Result<(Uuid, M), String> {
+    let kind = amqp
+        .properties
+        .kind()
+        .as_ref()
+        .map_or("", |kind| kind.as_str());
+    if kind != M::TYPE {
+        return Err(format!(
+            "expected a message of type `{}`, got `{kind}`",
+            M::TYPE
+        ));
+    }
+    let id = amqp
+        .properties
+        .message_id()
+        .as_ref()
+        .map_or("", |id| id.as_str());
+    let id = Uuid::parse_str(id).map_err(|_| "the message has no readable id".to_owned())?;
+    let message = serde_json::from_slice(&amqp.data)
+        .map_err(|error| format!("the message cannot be read: {error}"))?;
+    Ok((id, message))
+}
+
+fn outgoing(amqp: &Amqp, exchange: &str, routing_key: String, headers: FieldTable) -> Outgoing {
+    let properties = amqp
+        .properties
+        .clone()
+        .with_headers(headers)
+        .with_delivery_mode(PERSISTENT);
+    Outgoing {
+        exchange: exchange.to_owned(),
+        routing_key,
+        properties,
+        body: amqp.data.clone(),
+    }
+}
+
+fn header<'a>(properties: &'a BasicProperties, key: &str) -> Option<&'a AMQPValue> {
+    properties.headers().as_ref()?.inner().get(key)
+}
+
+fn number(properties: &BasicProperties, key: &str) -> Option<i64> {
+    match *header(properties, key)? {
+        AMQPValue::ShortShortInt(number) => Some(number.into()),
+        AMQPValue::ShortShortUInt(number) => Some(number.into()),
+        AMQPValue::ShortInt(number) => Some(number.into()),
+        AMQPValue::ShortUInt(number) => Some(number.into()),
+        AMQPValue::LongInt(number) => Some(number.into()),
+        AMQPValue::LongUInt(number) => Some(number.into()),
+        AMQPValue::LongLongInt(number) => Some(number),
+        _ => None,
+    }
+}
+
+fn text(value: &AMQPValue) -> Option<String> {
+    match value {
+        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn insert_time(headers: &mut FieldTable, key: &'static str, time: DateTime<Utc>) {
+    headers.insert(key.into(), AMQPValue::LongLongInt(time.timestamp_millis()));
+}

@@ -1,0 +1,143 @@
+//! What happens to a message after its handler: done, tried again, parked.
+//!
+//! The original is acknowledged only after what follows from it is confirmed, so a crash between the
+//! two delivers it again instead of losing it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use lapin::{message::Delivery as Amqp, options::BasicAckOptions};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Failure, Ladder, Publisher,
+    envelope::{Outgoing, now},
+    incoming::Incoming,
+    ladder::Verdict,
+    metrics::Metrics,
+};
+
+/// How long to wait when the broker did not take a retry or a parked message.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Knows where the messages of one queue go.
+pub(crate) struct Settler {
+    pub(crate) queue: &'static str,
+    pub(crate) message_type: &'static str,
+    pub(crate) ladder: Ladder,
+    pub(crate) publisher: Publisher,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) soft: CancellationToken,
+}
+
+impl Settler {
+    /// Its work is done.
+    pub(crate) async fn done(&self, amqp: &Amqp) {
+        // An acknowledgement over a lost connection fails, and the message is delivered again.
+        if let Err(error) = amqp.acker.ack(BasicAckOptions::default()).await {
+            tracing::debug!(%error, queue = self.queue, "an acknowledgement was lost");
+        }
+    }
+
+    /// It came back before it is due: the next queue it waits in, if it has to.
+    pub(crate) fn still_waiting(&self, incoming: &Incoming) -> Option<Duration> {
+        self.ladder.rung_until(incoming.due?, now())
+    }
+
+    /// Sends it on waiting, without counting an attempt.
+    pub(crate) async fn wait(&self, amqp: &Amqp, incoming: &Incoming, rung: Duration) {
+        self.replace(amqp, &incoming.waiting(amqp, self.queue, rung))
+            .await;
+    }
+
+    /// Sends it up the ladder or parks it. Says which, for the metric.
+    pub(crate) async fn failed(
+        &self,
+        amqp: &Amqp,
+        incoming: &Incoming,
+        failure: Failure,
+        patience: Duration,
+    ) -> &'static str {
+        let (cause, after) = match failure {
+            Failure::Reject { cause } => {
+                self.park(amqp, incoming, &format!("{cause:#}")).await;
+                return "rejected";
+            }
+            Failure::Retry { cause, after } => (cause, after),
+        };
+        let attempts = incoming.attempts.saturating_add(1);
+        let incoming = Incoming {
+            attempts,
+            ..incoming.clone()
+        };
+        let jitter = rand::random();
+        let (now, seen) = (now(), incoming.first_seen);
+        match self
+            .ladder
+            .next_try(now, seen, attempts, after, patience, jitter)
+        {
+            Verdict::TryAt(due) => {
+                tracing::warn!(
+                    queue = self.queue, attempts, %due, error = format!("{cause:#}"),
+                    "a message will be tried again"
+                );
+                self.metrics.retried(self.message_type);
+                self.climb(
+                    amqp,
+                    Incoming {
+                        due: Some(due),
+                        ..incoming
+                    },
+                    now,
+                    due,
+                )
+                .await;
+                "retried"
+            }
+            Verdict::GiveUp => {
+                self.park(
+                    amqp,
+                    &incoming,
+                    &format!("gave up after {attempts} attempts: {cause:#}"),
+                )
+                .await;
+                "gave_up"
+            }
+        }
+    }
+
+    async fn climb(&self, amqp: &Amqp, incoming: Incoming, now: DateTime<Utc>, due: DateTime<Utc>) {
+        // Less than the shortest rung remains only at the end of the patience.
+        let rung = self
+            .ladder
+            .rung_until(due, now)
+            .unwrap_or(self.ladder.shortest());
+        self.wait(amqp, &incoming, rung).await;
+    }
+
+    /// Parks it for the operator.
+    pub(crate) async fn park(&self, amqp: &Amqp, incoming: &Incoming, reason: &str) {
+        tracing::error!(queue = self.queue, reason, "a message is parked");
+        self.metrics.parked(self.message_type);
+        self.replace(amqp, &incoming.parked(amqp, self.queue, reason))
+            .await;
+    }
+
+    /// Publishes what takes the message's place, then acknowledges it. The message stays in hand
+    /// until that worked; when the connection it came over is lost, it is delivered again.
+    async fn replace(&self, amqp: &Amqp, outgoing: &Outgoing) {
+        while amqp.acker.usable() {
+            match self.publisher.deliver(outgoing).await {
+                Ok(()) => return self.done(amqp).await,
+                Err(error) => {
+                    tracing::warn!(%error, queue = self.queue, "a message could not be moved");
+                }
+            }
+            tokio::select! {
+                () = self.soft.cancelled() => return,
+                () = time::sleep(AGAIN) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The crate against a real RabbitMQ, a virtual host per test.
+
+mod in_order;
+mod publishing;
+mod recovery;
+mod retries;
+mod support;
+mod tracing_context;

@@ -1,0 +1,30 @@
+//! The calls we make. The names are those of Google's reference; metrics and spans carry them.
+
+/// One of Google's methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    EventsList,
+    EventsGet,
+    EventsWatch,
+    ChannelsStop,
+    ResourcesList,
+    Token,
+}
+
+impl Call {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::EventsList => "events.list",
+            Self::EventsGet => "events.get",
+            Self::EventsWatch => "events.watch",
+            Self::ChannelsStop => "channels.stop",
+            Self::ResourcesList => "resources.calendars.list",
+            Self::Token => "token",
+        }
+    }
+
+    /// Whether it lists by cursor, so that a 410 without a reason means that the cursor has died.
+    pub(crate) fn has_cursor(self) -> bool {
+        self == Self::EventsList
+    }
+}

@@ -1,0 +1,99 @@
+//! A service's pool of connections.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{DatabaseConfig, InvalidConfig, tx::Metrics};
+
+/// How long a check of reachability may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long to wait between two checks.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+
+/// The database of one service, in that service's schema.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pool: PgPool,
+    schema: &'static str,
+    options: Arc<PgConnectOptions>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Database {
+    /// Makes the pool without connecting. Fails only when the address cannot be read.
+    pub fn connect_lazy(
+        config: &DatabaseConfig,
+        schema: &'static str,
+    ) -> Result<Self, InvalidConfig> {
+        let options = config
+            .connect_options()?
+            .application_name(&format!("roomsync-{schema}"))
+            .options([
+                ("search_path", format!("{schema},public")),
+                (
+                    "statement_timeout",
+                    config.statement_timeout.as_millis().to_string(),
+                ),
+                ("timezone", "UTC".to_owned()),
+                // A peer that vanished without a word must not hold the relay's lock for two hours.
+                ("tcp_keepalives_idle", "10".to_owned()),
+                ("tcp_keepalives_interval", "5".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+            ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(config.acquire_timeout)
+            .connect_lazy_with(options.clone());
+        Ok(Self {
+            pool,
+            schema,
+            options: Arc::new(options),
+            metrics: Arc::new(Metrics::new()),
+        })
+    }
+
+    /// The pool, for single statements.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The service's schema.
+    pub fn schema(&self) -> &'static str {
+        self.schema
+    }
+
+    /// How to open a connection that is not the pool's, for who holds one for long.
+    pub fn connect_options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// PostgreSQL answers right now.
+    pub async fn is_reachable(&self) -> bool {
+        let check = sqlx::query("-- database.is_reachable\nSELECT 1").execute(&self.pool);
+        matches!(tokio::time::timeout(CHECK_TIMEOUT, check).await, Ok(Ok(_)))
+    }
+
+    /// Waits until PostgreSQL answers; `false` when the shutdown came first.
+    pub async fn wait_until_reachable(&self, shutdown: &CancellationToken) -> bool {
+        let mut told = false;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                reachable = self.is_reachable() => if reachable { return true },
+            }
+            if !told {
+                tracing::warn!(schema = self.schema, "waiting for postgresql");
+                told = true;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return false,
+                () = tokio::time::sleep(CHECK_EVERY) => {}
+            }
+        }
+    }
+}

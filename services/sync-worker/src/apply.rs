@@ -1,0 +1,257 @@
+//! The client of `Mirror.Apply`: one listing becomes one stream, a header and its scopes.
+//!
+//! A large window goes in several messages, none of which comes near gRPC's limit of 4 MiB.
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::{
+    CalendarId, Occurrence, OccurrenceKey, RoomAnswer, TenantId,
+    decide::{Listing, Scope},
+};
+use roomsync_process::grpc;
+use roomsync_proto::internal::v1::{self as proto, apply_request::Message};
+
+use crate::{
+    mirror::{Mirror, refused},
+    timestamps::to_proto,
+    trouble::Trouble,
+};
+
+/// The most occurrences of one message. One with a long guest list counts as several.
+const PER_MESSAGE: usize = 500;
+/// So many guests weigh as much as an occurrence without guests.
+const GUESTS_PER_OCCURRENCE: usize = 16;
+
+/// One listing.
+#[derive(Debug, Clone)]
+pub(crate) struct Apply {
+    pub(crate) tenant: TenantId,
+    pub(crate) calendar: CalendarId,
+    pub(crate) epoch: i64,
+    pub(crate) listed_since: DateTime<Utc>,
+    pub(crate) full_sync: bool,
+    pub(crate) received_at: Option<DateTime<Utc>>,
+    pub(crate) listings: Vec<Listing>,
+}
+
+/// What booking-command made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// The bookings are as listed; so many differed.
+    Done {
+        /// Created, changed and removed bookings.
+        changes: i32,
+    },
+    /// We wrote to Google meanwhile: list again from the old cursor.
+    WrittenSince,
+    /// The epoch is too old: go past `current` and list again.
+    StaleEpoch {
+        /// booking-command's.
+        current: i64,
+    },
+    /// Close the calendar.
+    LinkRemoved,
+}
+
+impl Mirror {
+    /// Applies one listing.
+    pub(crate) async fn apply(&self, apply: Apply) -> Result<Applied, Trouble> {
+        let messages = tokio_stream::iter(messages(apply));
+        match self.client.clone().apply(messages).await {
+            Ok(response) => {
+                let done = response.into_inner();
+                Ok(Applied::Done {
+                    changes: done.created + done.changed + done.removed,
+                })
+            }
+            Err(status) => match grpc::reason(&status).as_deref() {
+                Some("WRITTEN_SINCE") => Ok(Applied::WrittenSince),
+                Some("STALE_EPOCH") => Ok(Applied::StaleEpoch {
+                    current: current(&status)?,
+                }),
+                Some("LINK_REMOVED" | "LINK_NOT_FOUND") => Ok(Applied::LinkRemoved),
+                _ => Err(refused(status)),
+            },
+        }
+    }
+}
+
+fn current(status: &tonic::Status) -> Result<i64, Trouble> {
+    grpc::metadata(status, "epoch")
+        .and_then(|epoch| epoch.parse().ok())
+        .ok_or(Trouble::Unreadable("a stale epoch without the current one"))
+}
+
+/// The messages of the stream.
+fn messages(apply: Apply) -> Vec<proto::ApplyRequest> {
+    let header = proto::ApplyHeader {
+        tenant_id: apply.tenant.to_string(),
+        link_id: apply.calendar.to_string(),
+        epoch: apply.epoch,
+        listed_since: Some(to_proto(apply.listed_since)),
+        full_sync: apply.full_sync,
+        received_at: apply.received_at.map(to_proto),
+    };
+    let mut messages = vec![proto::ApplyRequest {
+        message: Some(Message::Header(header)),
+    }];
+    for listing in apply.listings {
+        let scope = scope(listing.scope);
+        let mut parts = parts(listing.seen);
+        let last = parts.pop().unwrap_or_default();
+        let part = |occurrences, continued| proto::ApplyRequest {
+            message: Some(Message::Scope(proto::Scope {
+                scope: Some(scope.clone()),
+                occurrences,
+                continued,
+            })),
+        };
+        messages.extend(parts.into_iter().map(|occurrences| part(occurrences, true)));
+        messages.push(part(last, false));
+    }
+    messages
+}
+
+/// Occurrences in parts that each fit a message.
+fn parts(seen: Vec<Occurrence>) -> Vec<Vec<proto::SeenOccurrence>> {
+    let mut parts = Vec::new();
+    let (mut part, mut weight) = (Vec::new(), 0);
+    for occurrence in seen {
+        let more = 1 + occurrence.attendee_mails.len() / GUESTS_PER_OCCURRENCE;
+        if weight + more > PER_MESSAGE && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            weight = 0;
+        }
+        weight += more;
+        part.push(seen_occurrence(occurrence));
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
+fn scope(scope: Scope) -> proto::scope::Scope {
+    match scope {
+        Scope::Event(id) => proto::scope::Scope::EventId(id),
+        Scope::Series { series, window } => proto::scope::Scope::Series(proto::SeriesScope {
+            series_id: series,
+            from: Some(to_proto(window.starts_at())),
+            to: Some(to_proto(window.ends_at())),
+        }),
+        Scope::Window(window) => proto::scope::Scope::Window(proto::WindowScope {
+            from: Some(to_proto(window.starts_at())),
+            to: Some(to_proto(window.ends_at())),
+        }),
+    }
+}
+
+fn seen_occurrence(seen: Occurrence) -> proto::SeenOccurrence {
+    let (series_id, original_start) = match seen.key {
+        OccurrenceKey::Event(_) => (String::new(), None),
+        OccurrenceKey::Slot {
+            series,
+            original_start,
+        } => (series, Some(original_start)),
+    };
+    proto::SeenOccurrence {
+        event_id: seen.event_id,
+        series_id,
+        original_start: original_start.map(to_proto),
+        cancelled: seen.cancelled,
+        room_answer: room_answer(seen.room_answer).into(),
+        transparent: seen.transparent,
+        private: seen.private,
+        starts_at: seen.window.map(|window| to_proto(window.starts_at())),
+        ends_at: seen.window.map(|window| to_proto(window.ends_at())),
+        all_day: seen.all_day,
+        organizer_mail: seen.organizer_mail.unwrap_or_default(),
+        organizer_is_room: seen.organizer_is_room,
+        creator_mail: seen.creator_mail.unwrap_or_default(),
+        attendee_mails: seen.attendee_mails,
+        title: seen.title.unwrap_or_default(),
+        flexopus_property: seen.flexopus_property.unwrap_or_default(),
+    }
+}
+
+fn room_answer(answer: RoomAnswer) -> proto::RoomAnswer {
+    match answer {
+        RoomAnswer::Organizer => proto::RoomAnswer::Organizer,
+        RoomAnswer::Accepted => proto::RoomAnswer::Accepted,
+        RoomAnswer::Tentative => proto::RoomAnswer::Tentative,
+        RoomAnswer::NeedsAction => proto::RoomAnswer::NeedsAction,
+        RoomAnswer::Declined => proto::RoomAnswer::Declined,
+        RoomAnswer::None => proto::RoomAnswer::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomsync_domain::TimeWindow;
+
+    use super::*;
+
+    fn occurrence(number: usize, guests: usize) -> Occurrence {
+        let at = DateTime::UNIX_EPOCH;
+        Occurrence {
+            key: OccurrenceKey::Event(format!("e{number}")),
+            event_id: format!("e{number}"),
+            cancelled: false,
+            room_answer: RoomAnswer::Accepted,
+            transparent: false,
+            private: false,
+            window: TimeWindow::new(at, at + chrono::TimeDelta::hours(1)).ok(),
+            all_day: false,
+            organizer_mail: None,
+            organizer_is_room: false,
+            creator_mail: None,
+            attendee_mails: vec!["guest@example.com".to_owned(); guests],
+            title: None,
+            flexopus_property: None,
+        }
+    }
+
+    fn sizes(seen: Vec<Occurrence>) -> Vec<(usize, bool)> {
+        let at = DateTime::UNIX_EPOCH;
+        let window = TimeWindow::new(at, at + chrono::TimeDelta::days(1)).unwrap();
+        let apply = Apply {
+            tenant: "t".parse().unwrap(),
+            calendar: CalendarId::new(),
+            epoch: 1,
+            listed_since: at,
+            full_sync: true,
+            received_at: None,
+            listings: vec![Listing {
+                scope: Scope::Window(window),
+                seen,
+            }],
+        };
+        let messages = messages(apply);
+        assert!(matches!(messages[0].message, Some(Message::Header(_))));
+        let scopes = messages
+            .into_iter()
+            .skip(1)
+            .map(|message| match message.message {
+                Some(Message::Scope(scope)) => (scope.occurrences.len(), scope.continued),
+                other => panic!("not a scope: {other:?}"),
+            });
+        scopes.collect()
+    }
+
+    #[test]
+    fn an_empty_window_is_still_a_scope() {
+        assert_eq!(sizes(vec![]), [(0, false)]);
+    }
+
+    #[test]
+    fn a_large_window_goes_in_several_messages() {
+        let seen = (0..1001).map(|number| occurrence(number, 0)).collect();
+        assert_eq!(sizes(seen), [(500, true), (500, true), (1, false)]);
+    }
+
+    #[test]
+    fn long_guest_lists_make_smaller_messages() {
+        let seen = (0..20).map(|number| occurrence(number, 1600)).collect();
+        let sizes = sizes(seen);
+        assert!(sizes.len() > 1 && sizes.iter().all(|(count, _)| *count <= 4));
+    }
+}

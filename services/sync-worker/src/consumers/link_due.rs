@@ -1,0 +1,206 @@
+//! Makes a link what booking-command says it is. The message is a hint: what the link should be is
+//! asked, not told, so a late or doubled message does no harm.
+//!
+//! A message is tried for as long as one interval of the comparison of links; after that the
+//! comparison brings it again, so that messages for a link that cannot be verified do not pile up.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roomsync_broker::{Delivery, Failure, Handler};
+use roomsync_domain::CalendarId;
+use roomsync_messages::{CalendarRefresh, LinkDue, RefreshLane, RefreshWhy};
+
+use super::Consumer;
+use crate::{
+    mirror::{Verdict, Wanted},
+    steps::{close_calendar, open_channel, verify_link},
+    store::calendars::{Calendar, Known},
+    trouble::{Trouble, pending_reason, react},
+    worker::Worker,
+};
+
+/// What has to be done about a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// It is as it should be, or never was anything.
+    Nothing,
+    /// There is no connection: come back.
+    Wait,
+    /// Verify it, then channel and import.
+    Verify,
+    /// Verified before: channel and import.
+    Import,
+    /// Stop the channels, close, report.
+    Close,
+    /// Nothing to close: report only.
+    ReportClosed,
+}
+
+#[async_trait]
+impl Handler<LinkDue> for Consumer {
+    async fn handle(&self, message: LinkDue, delivery: &Delivery) -> Result<(), Failure> {
+        let worker = &self.worker;
+        let age = (worker.clock.now() - delivery.first_seen)
+            .to_std()
+            .unwrap_or_default();
+        let calendar = CalendarId::from(message.link);
+        let Err(trouble) = make_so(worker, calendar, age).await else {
+            return Ok(());
+        };
+        if age > worker.config.sync.compare {
+            tracing::warn!(link = %message.link, %trouble, "left to the comparison of links");
+            return Ok(());
+        }
+        let attempts = i32::try_from(delivery.attempt)
+            .unwrap_or(i32::MAX)
+            .saturating_sub(1);
+        let delay = react(&trouble, attempts, worker.config.sync.backoff()).delay;
+        Err(Failure::retry_after(trouble, delay))
+    }
+}
+
+async fn make_so(worker: &Worker, id: CalendarId, age: Duration) -> Result<(), Trouble> {
+    let wanted = worker.mirror.wanted(id.into()).await?;
+    let known = worker.calendars.find(id).await?;
+    match (plan(known.as_ref(), wanted.as_ref()), known, wanted) {
+        (Plan::Wait, ..) => Err(Trouble::NotConnected),
+        (Plan::Verify, _, Some(wanted)) => verify(worker, &wanted.calendar).await,
+        (Plan::Import, _, Some(wanted)) => import(worker, &wanted.calendar).await,
+        (Plan::Close, Some(known), _) => {
+            let give_up = age > worker.config.sync.close_patience;
+            close_calendar::close(worker, &known.calendar, give_up).await
+        }
+        (Plan::ReportClosed, _, Some(wanted)) => {
+            worker.mirror.report_closed(&wanted.calendar).await
+        }
+        _ => Ok(()),
+    }
+}
+
+fn plan(known: Option<&Known>, wanted: Option<&Wanted>) -> Plan {
+    match (known, wanted) {
+        (None, None) => Plan::Nothing,
+        (Some(row), None) if row.closed => Plan::Nothing,
+        (Some(_), None) => Plan::Close,
+        (None, Some(link)) if !link.open => Plan::ReportClosed,
+        (Some(row), Some(link)) if !link.open && row.closed => Plan::ReportClosed,
+        (Some(_), Some(link)) if !link.open => Plan::Close,
+        (_, Some(link)) if !link.connected => Plan::Wait,
+        (Some(row), Some(link))
+            if row.open && row.verified && link.verified && row.calendar == link.calendar =>
+        {
+            if link.imported {
+                Plan::Nothing
+            } else {
+                Plan::Import
+            }
+        }
+        _ => Plan::Verify,
+    }
+}
+
+async fn verify(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
+    let asked = verify_link::verify(worker, calendar).await;
+    let verdict = match &asked {
+        Ok(verdict) => verdict.clone(),
+        // Waiting for the budget is nothing an administrator needs to see.
+        Err(Trouble::OutOfBudget { .. } | Trouble::BookingCommand(_)) => return asked.map(drop),
+        Err(trouble) => Verdict::Pending(pending_reason(trouble)),
+    };
+    match worker.mirror.report_link(calendar, &verdict).await {
+        Err(Trouble::LinkRemoved) => return close_calendar::close(worker, calendar, false).await,
+        reported => reported?,
+    }
+    match asked? {
+        Verdict::Verified(role) => {
+            worker.calendars.open(calendar, &role).await?;
+            // Perhaps in another subject's name now: pushes shall come through a channel that it can
+            // stop.
+            worker.channels.due_now(calendar.id).await?;
+            import(worker, calendar).await
+        }
+        Verdict::Pending(_) | Verdict::Failed(_) => Ok(()),
+    }
+}
+
+/// The channel first: what changes from now on is pushed, and everything before is listed.
+async fn import(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
+    open_channel::open_now(worker, calendar).await?;
+    worker.calendars.raise_full(calendar.id).await?;
+    let (why, lane) = (RefreshWhy::Import, RefreshLane::Background);
+    worker
+        .hint(&CalendarRefresh {
+            calendar: calendar.id,
+            why,
+            lane,
+        })
+        .await;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn calendar(horizon_days: i32) -> Calendar {
+        Calendar {
+            id: CalendarId(uuid::Uuid::nil()),
+            tenant: "t".parse().unwrap(),
+            resource: "room@resource.calendar.google.com".parse().unwrap(),
+            horizon_days,
+        }
+    }
+
+    fn row(state: &str, verified: bool) -> Option<Known> {
+        let (open, closed) = (state == "open", state == "closed");
+        Some(Known {
+            calendar: calendar(400),
+            open,
+            closed,
+            verified,
+        })
+    }
+
+    fn link(words: &str) -> Option<Wanted> {
+        let has = |word| words.split(' ').any(|it| it == word);
+        Some(Wanted {
+            calendar: calendar(if has("shorter") { 90 } else { 400 }),
+            open: has("open"),
+            verified: has("verified"),
+            imported: has("imported"),
+            connected: !has("unconnected"),
+        })
+    }
+
+    #[rstest]
+    #[case::nothing(None, None, Plan::Nothing)]
+    #[case::new(None, link("open"), Plan::Verify)]
+    #[case::new_without_connection(None, link("open unconnected"), Plan::Wait)]
+    #[case::as_it_should_be(row("open", true), link("open verified imported"), Plan::Nothing)]
+    #[case::import_lost(row("open", true), link("open verified"), Plan::Import)]
+    #[case::reconnected(row("open", true), link("open imported"), Plan::Verify)]
+    #[case::failed_before(row("open", false), link("open verified imported"), Plan::Verify)]
+    #[case::other_horizon(
+        row("open", true),
+        link("open verified imported shorter"),
+        Plan::Verify
+    )]
+    #[case::row_lost(None, link("open verified imported"), Plan::Verify)]
+    #[case::closing(row("open", true), link("verified"), Plan::Close)]
+    #[case::closing_without_connection(row("open", true), link("unconnected"), Plan::Close)]
+    #[case::closing_again(row("closing", true), link("verified"), Plan::Close)]
+    #[case::closed_not_reported(row("closed", true), link("verified"), Plan::ReportClosed)]
+    #[case::never_opened(None, link(""), Plan::ReportClosed)]
+    #[case::link_gone(row("open", true), None, Plan::Close)]
+    #[case::all_gone(row("closed", true), None, Plan::Nothing)]
+    fn what_a_link_needs(
+        #[case] known: Option<Known>,
+        #[case] wanted: Option<Wanted>,
+        #[case] expected: Plan,
+    ) {
+        assert_eq!(plan(known.as_ref(), wanted.as_ref()), expected);
+    }
+}

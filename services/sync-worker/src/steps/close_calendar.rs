@@ -1,0 +1,90 @@
+//! Takes a calendar out of use: nothing is claimed any more, its channels are stopped by the subject
+//! that opened them, and booking-command hears that nothing more will come. The row stays.
+
+use roomsync_domain::ChannelId;
+use roomsync_google::{Advice, GoogleError};
+
+use crate::{
+    access::{Actor, Lane},
+    store::{calendars::Calendar, channels::LiveChannel},
+    trouble::{Trouble, report},
+    worker::Worker,
+};
+
+/// Closes a calendar and reports it. With `give_up`, channels that cannot be stopped now are left to
+/// end by themselves; pushes through them are dropped.
+pub(crate) async fn close(
+    worker: &Worker,
+    calendar: &Calendar,
+    give_up: bool,
+) -> Result<(), Trouble> {
+    worker.calendars.closing(calendar.id).await?;
+    stop_channels(worker, calendar, None, give_up).await?;
+    worker.calendars.closed(calendar.id).await?;
+    worker.mirror.report_closed(calendar).await
+}
+
+/// Stops every channel of a calendar except `keep`.
+pub(crate) async fn stop_channels(
+    worker: &Worker,
+    calendar: &Calendar,
+    keep: Option<ChannelId>,
+    give_up: bool,
+) -> Result<(), Trouble> {
+    for channel in worker.channels.retire(calendar.id, keep).await? {
+        match stop(worker, calendar, &channel).await {
+            Ok(()) => {}
+            Err(trouble) if give_up || is_final(&trouble) => {
+                tracing::warn!(channel = %channel.id, %trouble, "left a channel to end by itself");
+            }
+            Err(trouble) => return Err(trouble),
+        }
+        worker.channels.stopped(channel.id).await?;
+    }
+    Ok(())
+}
+
+async fn stop(worker: &Worker, calendar: &Calendar, channel: &LiveChannel) -> Result<(), Trouble> {
+    // Without Google's id of it there is no way to stop it.
+    let Some(resource_id) = &channel.resource_id else {
+        return Ok(());
+    };
+    let lease = worker
+        .access
+        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
+        .await?;
+    if lease.subject != channel.subject {
+        tracing::info!(channel = %channel.id, "a channel of an earlier subject ends by itself");
+        return Ok(());
+    }
+    match worker
+        .google
+        .stop_channel(&lease.access, channel.id, resource_id)
+        .await
+    {
+        Ok(()) | Err(GoogleError::NotFound | GoogleError::Gone) => Ok(()),
+        Err(error) => {
+            if let Some(report) = report(&error) {
+                worker
+                    .access
+                    .report(&calendar.tenant, Actor::Rooms, report)
+                    .await;
+            } else if matches!(error, GoogleError::Unauthorized) {
+                worker.access.forget(&calendar.tenant);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Whether trying again cannot help.
+fn is_final(trouble: &Trouble) -> bool {
+    match trouble {
+        Trouble::NotConnected => true,
+        Trouble::Google(error) => matches!(
+            error.advice(),
+            Advice::FixRights | Advice::Reconnect | Advice::Park | Advice::CheckAccess
+        ),
+        _ => false,
+    }
+}

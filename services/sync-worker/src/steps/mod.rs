@@ -1,0 +1,14 @@
+//! What is done with a calendar, a step a file. A step says what was in the way ([`crate::trouble`]);
+//! the consumers and the schedule decide when it is tried again.
+//!
+//! To add a step: a file here, named as the verb of it.
+
+pub(crate) mod check;
+pub(crate) mod close_calendar;
+pub(crate) mod compare_links;
+pub(crate) mod full_sync;
+pub(crate) mod open_channel;
+pub(crate) mod pull;
+pub(crate) mod renew_channel;
+pub(crate) mod report;
+pub(crate) mod verify_link;

@@ -1,0 +1,157 @@
+//! Opens a watch channel. There is no renewal at Google: a second channel is opened with a new id,
+//! then the first is stopped, so pushes never pause.
+//!
+//! The row is stored before the call: the first push may come before the answer, and what is not
+//! stored can never be stopped. When the answer is lost, a push through the channel completes it.
+
+use std::time::Duration;
+
+use roomsync_domain::{CalendarId, ChannelId};
+use roomsync_google::{Advice, GoogleError, WatchRequest};
+
+use super::{close_calendar, renew_channel, report};
+use crate::{
+    access::{Actor, Lane},
+    store::calendars::Calendar,
+    trouble::{Trouble, react, report as to_report},
+    worker::Worker,
+};
+
+/// Opens a channel for a calendar whose channel work was claimed, and plans the next channel work
+/// whatever comes of it. Without a push address there is nothing to open.
+pub(crate) async fn open(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
+    let opened = try_open(worker, calendar).await;
+    match &opened {
+        Ok(Some(delay)) => worker.channels.due_in(calendar.id, *delay).await?,
+        Ok(None) => {}
+        Err(Trouble::Google(GoogleError::PushRefused)) => {
+            let delay = worker.config.push.retry_refused;
+            worker.channels.push_refused(calendar.id, delay).await?;
+            report::coverage(worker, calendar).await;
+            return Ok(());
+        }
+        Err(trouble) => {
+            let delay = retry_in(worker, trouble);
+            worker.channels.due_in(calendar.id, delay).await?;
+        }
+    }
+    opened.map(drop)
+}
+
+/// When the channel has to be renewed; `None` without a push address.
+async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duration>, Trouble> {
+    let Some(address) = worker.push_address.clone() else {
+        worker
+            .channels
+            .due_in(calendar.id, worker.config.push.retry_refused)
+            .await?;
+        return Ok(None);
+    };
+    let lease = worker
+        .access
+        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
+        .await?;
+    let channel = ChannelId::new();
+    worker
+        .channels
+        .opening(channel, calendar.id, &lease.subject)
+        .await?;
+    let request = WatchRequest {
+        channel,
+        address,
+        token: worker.tokens.sign(channel, calendar.id),
+        ttl: worker.config.push.ttl,
+    };
+    let watched = worker
+        .google
+        .watch_events(&lease.access, calendar.resource.as_str(), &request)
+        .await;
+    match watched {
+        Ok(watched) => {
+            worker
+                .channels
+                .opened(channel, &watched.resource_id, watched.expiration)
+                .await?;
+            after_opening(worker, calendar, channel).await?;
+            Ok(Some(renew_channel::renewal(
+                watched.expiration,
+                worker.clock.now(),
+            )))
+        }
+        Err(error) => {
+            refused(worker, calendar, channel, &error).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// The older channels go. A change may have been told through one of them only, just before: one
+/// look more makes sure.
+async fn after_opening(
+    worker: &Worker,
+    calendar: &Calendar,
+    channel: ChannelId,
+) -> Result<(), Trouble> {
+    let stopped = close_calendar::stop_channels(worker, calendar, Some(channel), false).await;
+    if let Err(trouble) = stopped {
+        // They end by themselves; the next renewal tries again.
+        tracing::warn!(calendar = %calendar.id, %trouble, "failed to stop an older channel");
+    }
+    worker.calendars.raise(calendar.id, None).await?;
+    report::coverage(worker, calendar).await;
+    Ok(())
+}
+
+/// A refused channel does not exist. One whose answer was lost may: it stays as it is.
+async fn refused(
+    worker: &Worker,
+    calendar: &Calendar,
+    channel: ChannelId,
+    error: &GoogleError,
+) -> Result<(), Trouble> {
+    let known = !matches!(
+        error,
+        GoogleError::Unreachable(_)
+            | GoogleError::Unavailable { .. }
+            | GoogleError::Unreadable(_)
+            | GoogleError::ChannelIdTaken
+    );
+    if known {
+        worker.channels.failed(channel).await?;
+    }
+    if let Some(report) = to_report(error) {
+        worker
+            .access
+            .report(&calendar.tenant, Actor::Rooms, report)
+            .await;
+    } else if matches!(error, GoogleError::Unauthorized) {
+        worker.access.forget(&calendar.tenant);
+    }
+    Ok(())
+}
+
+/// A wrong push address helps nobody to be tried quickly; anything else once per minute at most.
+fn retry_in(worker: &Worker, trouble: &Trouble) -> Duration {
+    let reaction = react(trouble, 0, worker.config.sync.backoff());
+    match trouble {
+        Trouble::Google(error) if error.advice() == Advice::FixPushAddress => worker
+            .config
+            .push
+            .retry_refused
+            .min(Duration::from_hours(1)),
+        _ => reaction.delay.max(Duration::from_mins(1)),
+    }
+}
+
+/// Opens the channel of a calendar now, if nobody else is at it. Trouble is planned for, not told:
+/// polling carries the calendar meanwhile.
+pub(crate) async fn open_now(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
+    let id: CalendarId = calendar.id;
+    if worker.push_address.is_none() || !worker.channels.claim(id).await? {
+        return Ok(());
+    }
+    if let Err(trouble) = open(worker, calendar).await {
+        tracing::warn!(calendar = %id, %trouble, "failed to open a channel");
+    }
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! The watch channels at Google. A row is stored before the watch call, because the first push may
+//! come before the call returns, and because Google has no list of channels: what is not stored
+//! can never be stopped.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::{CalendarId, ChannelId};
+use sqlx::PgPool;
+
+use super::{calendars::Calendar, seconds, undecodable};
+
+/// The tables `sync.channels` and, for when the next channel work is due, `sync.calendars`.
+#[derive(Debug, Clone)]
+pub(crate) struct Channels {
+    pool: PgPool,
+}
+
+/// A channel that Google may still send pushes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LiveChannel {
+    /// Our id of it.
+    pub(crate) id: ChannelId,
+    /// Who opened it: only the same can stop it.
+    pub(crate) subject: String,
+    /// Google's id of what it watches; without it the channel cannot be stopped.
+    pub(crate) resource_id: Option<String>,
+}
+
+impl Channels {
+    /// The table behind a pool.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Takes the channel work of a calendar when it is due, for a minute. `false`: it is not due, or
+    /// another worker is at it.
+    pub(crate) async fn claim(&self, calendar: CalendarId) -> sqlx::Result<bool> {
+        let claimed = sqlx::query!(
+            "-- sync.channels.claim
+            UPDATE sync.calendars
+            SET channel_due_at = now() + interval '1 minute'
+            WHERE calendar_id = $1
+              AND state = 'open'
+              AND channel_due_at <= now()",
+            calendar.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(claimed.rows_affected() == 1)
+    }
+
+    /// Takes the channel work of all calendars where it is due.
+    pub(crate) async fn claim_due(&self, limit: i64) -> sqlx::Result<Vec<Calendar>> {
+        let rows = sqlx::query!(
+            "-- sync.channels.claim_due
+            UPDATE sync.calendars
+            SET channel_due_at = now() + interval '1 minute'
+            WHERE calendar_id IN (
+                SELECT calendar_id
+                FROM sync.calendars
+                WHERE state = 'open'
+                  AND channel_due_at <= now()
+                ORDER BY channel_due_at
+                LIMIT $1
+                FOR UPDATE SKIP LOCKED
+            )
+            RETURNING calendar_id, tenant_id, resource_email, horizon_days",
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Calendar {
+                    id: CalendarId(row.calendar_id),
+                    tenant: row.tenant_id.try_into().map_err(undecodable)?,
+                    resource: row.resource_email.try_into().map_err(undecodable)?,
+                    horizon_days: row.horizon_days,
+                })
+            })
+            .collect()
+    }
+
+    /// Puts the next channel work of a calendar ahead.
+    pub(crate) async fn due_in(&self, calendar: CalendarId, delay: Duration) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.due_in
+            UPDATE sync.calendars
+            SET channel_due_at = now() + make_interval(secs => $2)
+            WHERE calendar_id = $1",
+            calendar.0,
+            seconds(delay),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Has the channel of a calendar opened anew at once, whatever was planned: its subject changed.
+    pub(crate) async fn due_now(&self, calendar: CalendarId) -> sqlx::Result<()> {
+        self.due_in(calendar, Duration::ZERO).await
+    }
+
+    /// Google does not push for this calendar: remembered, and tried again after `delay`.
+    pub(crate) async fn push_refused(
+        &self,
+        calendar: CalendarId,
+        delay: Duration,
+    ) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.push_refused
+            UPDATE sync.calendars
+            SET push_refused_until = now() + make_interval(secs => $2),
+                channel_due_at = now() + make_interval(secs => $2)
+            WHERE calendar_id = $1",
+            calendar.0,
+            seconds(delay),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A channel that is about to be asked for.
+    pub(crate) async fn opening(
+        &self,
+        channel: ChannelId,
+        calendar: CalendarId,
+        subject: &str,
+    ) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.opening
+            INSERT INTO sync.channels (channel_id, calendar_id, subject)
+            VALUES ($1, $2, $3)",
+            channel.0,
+            calendar.0,
+            subject,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Google opened it. Its first push may have said so before.
+    pub(crate) async fn opened(
+        &self,
+        channel: ChannelId,
+        resource_id: &str,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.opened
+            UPDATE sync.channels
+            SET state = 'open',
+                resource_id = $2,
+                expires_at = $3
+            WHERE channel_id = $1
+              AND state IN ('opening', 'open')",
+            channel.0,
+            resource_id,
+            expires_at,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Google did not open it.
+    pub(crate) async fn failed(&self, channel: ChannelId) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.failed
+            UPDATE sync.channels
+            SET state = 'failed'
+            WHERE channel_id = $1
+              AND state = 'opening'",
+            channel.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A push came through a channel: whether it is one of this calendar that we still listen to.
+    /// Completes one whose watch call has not returned, or never will.
+    pub(crate) async fn heard(
+        &self,
+        channel: ChannelId,
+        calendar: CalendarId,
+        resource_id: &str,
+    ) -> sqlx::Result<bool> {
+        let state = sqlx::query_scalar!(
+            "-- sync.channels.heard
+            SELECT state
+            FROM sync.channels
+            WHERE channel_id = $1
+              AND calendar_id = $2",
+            channel.0,
+            calendar.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        match state.as_deref() {
+            Some("open") => Ok(true),
+            Some("opening") => self.completed(channel, resource_id).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn completed(&self, channel: ChannelId, resource_id: &str) -> sqlx::Result<bool> {
+        let live = sqlx::query!(
+            "-- sync.channels.completed
+            UPDATE sync.channels
+            SET state = 'open',
+                resource_id = COALESCE(resource_id, $2)
+            WHERE channel_id = $1
+              AND state IN ('opening', 'open')",
+            channel.0,
+            resource_id,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(live.rows_affected() == 1)
+    }
+
+    /// Whether a calendar has a channel whose expiration is known and further away than `ahead`.
+    pub(crate) async fn has_lasting(
+        &self,
+        calendar: CalendarId,
+        ahead: Duration,
+    ) -> sqlx::Result<bool> {
+        sqlx::query_scalar!(
+            r#"-- sync.channels.has_lasting
+            SELECT EXISTS (
+                SELECT 1
+                FROM sync.channels
+                WHERE calendar_id = $1
+                  AND state = 'open'
+                  AND expires_at > now() + make_interval(secs => $2)
+            ) AS "lasting!""#,
+            calendar.0,
+            seconds(ahead),
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Takes every channel of a calendar except `keep` out of use, and says which of them Google may
+    /// still send pushes through.
+    pub(crate) async fn retire(
+        &self,
+        calendar: CalendarId,
+        keep: Option<ChannelId>,
+    ) -> sqlx::Result<Vec<LiveChannel>> {
+        let rows = sqlx::query!(
+            "-- sync.channels.retire
+            UPDATE sync.channels
+            SET state = 'stopping'
+            WHERE calendar_id = $1
+              AND state IN ('opening', 'open', 'stopping')
+              AND ($2::uuid IS NULL OR channel_id <> $2)
+            RETURNING channel_id, subject, resource_id",
+            calendar.0,
+            keep.map(|id| id.0),
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| LiveChannel {
+                id: ChannelId(row.channel_id),
+                subject: row.subject,
+                resource_id: row.resource_id,
+            })
+            .collect())
+    }
+
+    /// It is stopped, or can never be.
+    pub(crate) async fn stopped(&self, channel: ChannelId) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.channels.stopped
+            UPDATE sync.channels
+            SET state = 'stopped'
+            WHERE channel_id = $1",
+            channel.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets channels that are over since long, in one batch.
+    pub(crate) async fn forget_old(&self, limit: i64) -> sqlx::Result<u64> {
+        let gone = sqlx::query!(
+            "-- sync.channels.forget_old
+            DELETE FROM sync.channels
+            WHERE channel_id IN (
+                SELECT channel_id
+                FROM sync.channels
+                WHERE state IN ('stopped', 'failed')
+                  AND created_at < now() - interval '60 days'
+                LIMIT $1
+            )",
+            limit,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(gone.rows_affected())
+    }
+}

@@ -1,0 +1,27 @@
+//! Work that one replica does for all.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use super::seconds;
+
+/// The comparison of all links with booking-command.
+pub(crate) const COMPARE_LINKS: &str = "compare_links";
+
+/// Takes a job when it is due and puts its next due time ahead, so that no other replica does it
+/// too. A replica that dies in the middle only delays it by one interval.
+pub(crate) async fn take(pool: &PgPool, job: &str, every: Duration) -> sqlx::Result<bool> {
+    let taken = sqlx::query!(
+        "-- sync.jobs.take
+        UPDATE sync.jobs
+        SET due_at = now() + make_interval(secs => $2)
+        WHERE job = $1
+          AND due_at <= now()",
+        job,
+        seconds(every),
+    )
+    .execute(pool)
+    .await?;
+    Ok(taken.rows_affected() == 1)
+}

@@ -1,0 +1,417 @@
+//! The SQL of the claim, against a real PostgreSQL, a database per test.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::{CalendarId, ChannelId, Clock as _, SystemClock};
+use sqlx::PgPool;
+
+use super::{
+    calendars::{Calendar, Calendars, Claim, End},
+    channels::Channels,
+    jobs,
+};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const NO_TIME: Duration = Duration::ZERO;
+
+async fn opened(pool: &PgPool) -> (Calendars, CalendarId) {
+    let calendars = Calendars::new(pool.clone());
+    let calendar = Calendar {
+        id: CalendarId::new(),
+        tenant: "acme".parse().unwrap(),
+        resource: "room@resource.calendar.google.com".parse().unwrap(),
+        horizon_days: 400,
+    };
+    calendars.open(&calendar, "writer").await.unwrap();
+    (calendars, calendar.id)
+}
+
+async fn claimed(calendars: &Calendars, id: CalendarId) -> Claim {
+    calendars
+        .claim(id, MINUTE)
+        .await
+        .unwrap()
+        .expect("a dirty, free and due calendar")
+}
+
+fn done(claim: &Claim, cursor: &str) -> End {
+    End {
+        cursor: cursor.to_owned(),
+        done: Some(claim.generation),
+        full_done: None,
+        poll: MINUTE,
+        access_role: None,
+    }
+}
+
+fn at(second: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(second, 0)
+}
+
+/// Lets a lease run out without waiting for it: what a worker that died leaves behind.
+async fn expire(pool: &PgPool, id: CalendarId) {
+    sqlx::query(
+        "-- tests.expire
+        UPDATE sync.calendars
+        SET lease_until = now() - interval '1 second'
+        WHERE calendar_id = $1",
+    )
+    .bind(id.0)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_clean_calendar_is_not_claimed(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_raised_calendar_is_claimed_once(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert!(calendars.raise(id, at(5)).await.unwrap());
+    let claim = claimed(&calendars, id).await;
+    assert_eq!(
+        (claim.epoch, claim.generation, claim.cursor.clone()),
+        (1, 1, None)
+    );
+    assert_eq!(claim.pushed_at, at(5));
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+    let ended = calendars
+        .end(&claim, &done(&claim, "c1"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!ended.more);
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn of_two_claimants_one_wins(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    for _ in 0..10 {
+        calendars.raise(id, None).await.unwrap();
+        let attempts = futures_util::future::join_all((0..8).map(|_| calendars.claim(id, MINUTE)));
+        let mut won: Vec<Claim> = attempts
+            .await
+            .into_iter()
+            .filter_map(|claim| claim.unwrap())
+            .collect();
+        assert_eq!(won.len(), 1);
+        let claim = won.remove(0);
+        calendars
+            .end(&claim, &done(&claim, "c"), NO_TIME)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_raise_during_a_pull_makes_the_calendar_dirty_again(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    calendars.raise(id, at(7)).await.unwrap();
+    let ended = calendars
+        .end(&claim, &done(&claim, "c1"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(ended.more);
+    let next = claimed(&calendars, id).await;
+    assert_eq!((next.epoch, next.generation), (2, 2));
+    assert_eq!(
+        (next.cursor.as_deref(), next.pushed_at),
+        (Some("c1"), at(7))
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_lost_claim_changes_nothing(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, at(3)).await.unwrap();
+    let lost = claimed(&calendars, id).await;
+    expire(&pool, id).await;
+    let current = claimed(&calendars, id).await;
+    assert_eq!((current.epoch, current.pushed_at), (2, at(3)));
+
+    assert!(!calendars.renew(&lost, MINUTE).await.unwrap());
+    assert!(
+        calendars
+            .end(&lost, &done(&lost, "lost"), NO_TIME)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(!calendars.overtake(&lost, 99).await.unwrap());
+    assert_eq!(
+        calendars.put_off(&lost, MINUTE, true, true).await.unwrap(),
+        None
+    );
+    calendars.release(&lost).await.unwrap();
+
+    assert!(
+        calendars.claim(id, MINUTE).await.unwrap().is_none(),
+        "still leased by the other"
+    );
+    assert!(calendars.renew(&current, MINUTE).await.unwrap());
+    calendars
+        .end(&current, &done(&current, "kept"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    calendars.raise(id, None).await.unwrap();
+    assert_eq!(
+        claimed(&calendars, id).await.cursor.as_deref(),
+        Some("kept")
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_expired_lease_that_nobody_took_is_kept_by_renewing_it(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    expire(&pool, id).await;
+    assert!(calendars.renew(&claim, MINUTE).await.unwrap());
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_sweep_finds_what_a_dead_worker_left(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert!(
+        calendars.sweep(NO_TIME, 10).await.unwrap().is_empty(),
+        "clean"
+    );
+    calendars.raise(id, at(1)).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert!(
+        calendars.sweep(NO_TIME, 10).await.unwrap().is_empty(),
+        "somebody is at it"
+    );
+    expire(&pool, id).await;
+    let swept = calendars.sweep(MINUTE, 10).await.unwrap();
+    assert_eq!(
+        swept
+            .iter()
+            .map(|it| (it.calendar, it.pushed))
+            .collect::<Vec<_>>(),
+        [(id, true)]
+    );
+    assert!(
+        calendars.sweep(NO_TIME, 10).await.unwrap().is_empty(),
+        "swept just now"
+    );
+    assert_eq!(claimed(&calendars, id).await.epoch, claim.epoch + 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_sweep_finds_what_was_raised_and_never_claimed(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    assert_eq!(calendars.sweep(NO_TIME, 10).await.unwrap().len(), 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_that_was_put_off_is_neither_claimed_nor_swept_before(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, at(2)).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert_eq!(
+        calendars.put_off(&claim, MINUTE, true, true).await.unwrap(),
+        Some(1)
+    );
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+    assert!(calendars.sweep(NO_TIME, 10).await.unwrap().is_empty());
+    sqlx::query("UPDATE sync.calendars SET next_attempt_at = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let again = claimed(&calendars, id).await;
+    assert_eq!((again.failures, again.pushed_at), (1, at(2)));
+    assert_eq!(
+        calendars
+            .put_off(&again, NO_TIME, false, false)
+            .await
+            .unwrap(),
+        Some(1)
+    );
+    let again = claimed(&calendars, id).await;
+    assert_eq!(again.failures, 1, "waiting for the budget is no failure");
+    calendars
+        .end(&again, &done(&again, "c"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    calendars.raise(id, None).await.unwrap();
+    assert_eq!(claimed(&calendars, id).await.failures, 0);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_refused_epoch_is_overtaken(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert!(calendars.overtake(&claim, 41).await.unwrap());
+    assert!(claimed(&calendars, id).await.epoch > 41);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_full_sync_leaves_its_pull_to_be_done(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_full(id).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert_eq!(claim.full, Some(1));
+    let end = End {
+        done: None,
+        full_done: Some(claim.full_wanted),
+        ..done(&claim, "c1")
+    };
+    assert!(
+        calendars
+            .end(&claim, &end, NO_TIME)
+            .await
+            .unwrap()
+            .unwrap()
+            .more
+    );
+    let pull = claimed(&calendars, id).await;
+    assert_eq!((pull.full, pull.cursor.as_deref()), (None, Some("c1")));
+    assert!(
+        !calendars
+            .end(&pull, &done(&pull, "c2"), NO_TIME)
+            .await
+            .unwrap()
+            .unwrap()
+            .more
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_full_sync_asked_for_during_another_is_not_lost(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_full(id).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    calendars.raise_full(id).await.unwrap();
+    let end = End {
+        done: None,
+        full_done: Some(claim.full_wanted),
+        ..done(&claim, "c1")
+    };
+    calendars.end(&claim, &end, NO_TIME).await.unwrap().unwrap();
+    assert_eq!(claimed(&calendars, id).await.full, Some(2));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_poll_makes_clean_calendars_dirty_when_they_are_due(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert_eq!(calendars.poll(10).await.unwrap(), 1);
+    assert_eq!(calendars.poll(10).await.unwrap(), 0, "dirty already");
+    let claim = claimed(&calendars, id).await;
+    calendars
+        .end(&claim, &done(&claim, "c"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(calendars.poll(10).await.unwrap(), 0, "not due");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_closing_calendar_is_taken_from_whoever_is_at_it(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    calendars.closing(id).await.unwrap();
+    assert!(!calendars.renew(&claim, MINUTE).await.unwrap());
+    assert!(!calendars.raise(id, None).await.unwrap());
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+    assert!(calendars.sweep(NO_TIME, 10).await.unwrap().is_empty());
+    calendars.closed(id).await.unwrap();
+    let row = calendars.find(id).await.unwrap().unwrap();
+    assert_eq!((row.open, row.closed), (false, true));
+    assert!(calendars.not_closed(None, 10).await.unwrap().is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_push_completes_the_channel_that_it_came_through(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    let channels = Channels::new(pool.clone());
+    let channel = ChannelId::new();
+    assert!(!channels.heard(channel, id, "r").await.unwrap(), "unknown");
+    channels
+        .opening(channel, id, "admin@example.com")
+        .await
+        .unwrap();
+    assert_eq!(
+        calendars.standing(id).await.unwrap().unwrap().channel_state,
+        "opening"
+    );
+    assert!(
+        !channels
+            .heard(channel, CalendarId::new(), "r")
+            .await
+            .unwrap(),
+        "another calendar"
+    );
+    assert!(channels.heard(channel, id, "r").await.unwrap());
+    let live = channels.retire(id, None).await.unwrap();
+    assert_eq!(live[0].resource_id.as_deref(), Some("r"));
+    assert!(!channels.heard(channel, id, "r").await.unwrap(), "stopping");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_new_channel_retires_the_older_ones_only(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    let channels = Channels::new(pool.clone());
+    let (old, new) = (ChannelId::new(), ChannelId::new());
+    for channel in [old, new] {
+        channels
+            .opening(channel, id, "admin@example.com")
+            .await
+            .unwrap();
+        let expires_at = SystemClock.now() + chrono::TimeDelta::hours(1);
+        channels
+            .opened(channel, "r", Some(expires_at))
+            .await
+            .unwrap();
+    }
+    let retired = channels.retire(id, Some(new)).await.unwrap();
+    assert_eq!(retired.iter().map(|it| it.id).collect::<Vec<_>>(), [old]);
+    let standing = calendars.standing(id).await.unwrap().unwrap();
+    assert_eq!(
+        (standing.channel_state.as_str(), standing.rooms),
+        ("open", 1)
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn channel_work_is_taken_by_one(pool: PgPool) {
+    let (_, id) = opened(&pool).await;
+    let channels = Channels::new(pool.clone());
+    assert!(channels.claim(id).await.unwrap());
+    assert!(!channels.claim(id).await.unwrap());
+    assert!(channels.claim_due(10).await.unwrap().is_empty());
+    channels.due_now(id).await.unwrap();
+    assert_eq!(channels.claim_due(10).await.unwrap().len(), 1);
+    channels.push_refused(id, MINUTE).await.unwrap();
+    assert!(channels.claim_due(10).await.unwrap().is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_job_is_taken_once_per_interval(pool: PgPool) {
+    assert!(
+        jobs::take(&pool, jobs::COMPARE_LINKS, MINUTE)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !jobs::take(&pool, jobs::COMPARE_LINKS, MINUTE)
+            .await
+            .unwrap()
+    );
+}

@@ -1,0 +1,132 @@
+//! Every call that reached the simulator, with who made it and how it was answered.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use axum::http::Method;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What a call asks of Google.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// `events.list`
+    List,
+    /// `events.get`
+    Get,
+    /// `events.insert`
+    Insert,
+    /// `events.patch`
+    Patch,
+    /// `events.update`
+    Update,
+    /// `events.delete`
+    Delete,
+    /// `events.watch`
+    Watch,
+    /// `channels.stop`
+    Stop,
+    /// `resources.calendars.list`
+    ResourcesList,
+    /// `resources.calendars.get`
+    ResourcesGet,
+    /// The OAuth token endpoint.
+    Token,
+}
+
+impl Operation {
+    /// The operation behind a method and a route's template.
+    pub(crate) fn of(method: &Method, template: &str) -> Option<Self> {
+        let (_, tail) = template.rsplit_once('/')?;
+        Some(match (method.as_str(), tail) {
+            ("GET", "events") => Self::List,
+            ("POST", "events") => Self::Insert,
+            ("GET", "{event}") => Self::Get,
+            ("PATCH", "{event}") => Self::Patch,
+            ("PUT", "{event}") => Self::Update,
+            ("DELETE", "{event}") => Self::Delete,
+            ("POST", "watch") => Self::Watch,
+            ("POST", "stop") => Self::Stop,
+            ("GET", "calendars") => Self::ResourcesList,
+            ("GET", "{resource}") => Self::ResourcesGet,
+            ("POST", "token") => Self::Token,
+            _ => return None,
+        })
+    }
+}
+
+/// One call to the simulator.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Call {
+    /// Counts from 1 in order of arrival.
+    pub number: u64,
+    /// When it arrived.
+    pub at: DateTime<Utc>,
+    /// What it asked for.
+    pub operation: Operation,
+    /// The HTTP method.
+    pub method: String,
+    /// The route's template, such as `/calendar/v3/calendars/{calendar}/events`.
+    pub template: String,
+    /// The calendar that it names.
+    pub calendar: Option<String>,
+    /// The user on whose behalf it was made: the token's owner, or the grant's `sub`.
+    pub subject: Option<String>,
+    /// The OAuth client that made it.
+    pub client: Option<String>,
+    /// Who is charged: `quotaUser` if it was sent, else the service account or the subject.
+    pub quota_user: Option<String>,
+    /// Its query parameters.
+    pub query: BTreeMap<String, String>,
+    /// The status it was answered with; `None` while it runs or when the caller went away.
+    pub status: Option<u16>,
+    /// The reason of a refusal.
+    pub reason: Option<String>,
+}
+
+/// The list of calls, in order of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    calls: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    last: u64,
+    calls: Vec<Call>,
+}
+
+impl Ledger {
+    /// Enters a call and returns its number.
+    pub(crate) fn begin(&self, mut call: Call) -> u64 {
+        let mut book = self.lock();
+        book.last += 1;
+        call.number = book.last;
+        book.calls.push(call);
+        book.last
+    }
+
+    /// Notes how a call was answered.
+    pub(crate) fn finish(&self, number: u64, status: u16, reason: Option<String>) {
+        let mut book = self.lock();
+        if let Ok(position) = book.calls.binary_search_by_key(&number, |call| call.number) {
+            book.calls[position].status = Some(status);
+            book.calls[position].reason = reason;
+        }
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().calls.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,97 @@
+//! The switches of a simulator: everything about Google that is a guess, a limit or a bad mood.
+//!
+//! Each field documents Google's usual behaviour as its default. To add a switch, add a field with
+//! a default here and read it where the behaviour lives; `Control::configure` and the control
+//! action `configure` then reach it without more code.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How the simulated Google behaves where it has a choice.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch")]
+pub struct Settings {
+    /// How long a room takes to answer an invitation.
+    #[serde(with = "millis")]
+    pub room_answer_delay: Duration,
+    /// How long an access token lives.
+    #[serde(with = "millis")]
+    pub token_lifetime: Duration,
+    /// Largest number of items on a page, whatever the caller asks for.
+    pub forced_page_size: Option<usize>,
+    /// Put an empty page with a next page token before every page.
+    pub empty_pages: bool,
+    /// Requests per minute and quota user before 403 `rateLimitExceeded`; `None` is unlimited.
+    pub quota_per_user_per_minute: Option<u32>,
+    /// Answer 429 instead of 403 when the quota is used up.
+    pub quota_answers_429: bool,
+    /// Errors also carry `status` and `details`, as Google's newer front end writes them.
+    pub newer_envelope: bool,
+    /// Post the `sync` message and wait for its answer before the watch call is answered.
+    pub sync_message_first: bool,
+    /// Write `expiration` of a channel as a JSON number instead of a string.
+    pub expiration_as_number: bool,
+    /// Lifetime of a channel whose watch call asks for none.
+    #[serde(with = "millis")]
+    pub channel_ttl: Duration,
+    /// The longest lifetime a channel can get.
+    #[serde(with = "millis")]
+    pub channel_ttl_limit: Duration,
+    /// How long after a change its notifications are sent.
+    #[serde(with = "millis")]
+    pub push_delay: Duration,
+    /// Delay before the first retry of a notification; doubles with every further one.
+    #[serde(with = "millis")]
+    pub push_retry_delay: Duration,
+    /// How often a notification is retried after 500, 502, 503 or 504.
+    pub push_retries: u32,
+    /// Super administrators act as owners of every room of their organisation.
+    pub super_admins_own_rooms: bool,
+    /// A guest's PATCH of shared fields is refused instead of changing the guest's copy only.
+    pub strict_guests: bool,
+    /// How far back `updatedMin` may lie before 410 `updatedMinTooLongAgo`.
+    #[serde(with = "millis")]
+    pub updated_min_limit: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            room_answer_delay: Duration::from_millis(20),
+            token_lifetime: Duration::from_secs(3599),
+            forced_page_size: None,
+            empty_pages: false,
+            quota_per_user_per_minute: None,
+            quota_answers_429: false,
+            newer_envelope: false,
+            sync_message_first: false,
+            expiration_as_number: false,
+            channel_ttl: 7 * DAY,
+            channel_ttl_limit: 30 * DAY,
+            push_delay: Duration::ZERO,
+            push_retry_delay: Duration::from_millis(200),
+            push_retries: 5,
+            super_admins_own_rooms: true,
+            strict_guests: false,
+            updated_min_limit: 28 * DAY,
+        }
+    }
+}
+
+/// Durations as whole milliseconds in JSON.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Ok(Duration::from_millis(u64::deserialize(from)?))
+    }
+}

@@ -1,0 +1,35 @@
+//! State and rules of the simulated Google, without I/O.
+//!
+//! Every method works on `World::now` and leaves what follows from a change (rooms to ask,
+//! notifications to send) in `World::effects`, which `Core::act` carries out. One file per concern:
+//! who exists (`people`), what a calendar is (`calendar`, `roles`), what an event is (`event`,
+//! `when`), how events change (`write`, `spread`, `rooms`), how they are shown (`view`, `listing`,
+//! `cursor`), how they are watched (`channels`), the Directory (`directory`) and tokens (`grants`).
+
+mod calendar;
+mod channels;
+mod cursor;
+mod directory;
+mod error;
+mod event;
+mod grants;
+mod ids;
+mod listing;
+mod people;
+mod query;
+mod roles;
+mod rooms;
+mod spread;
+mod state;
+mod view;
+mod when;
+mod write;
+
+pub(crate) use calendar::Calendar;
+pub(crate) use channels::{ChannelRow, Message, WatchRequest};
+pub(crate) use error::ApiError;
+pub(crate) use grants::{Caller, GrantError};
+pub(crate) use query::ListQuery;
+pub use roles::Role;
+pub(crate) use state::{Effect, World};
+pub use when::When;

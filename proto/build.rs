@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo:rerun-if-changed={file}");
     }
     let set = protox::compile(FILES, ["."])?;
-    let out = env::var("OUT_DIR")?;
+    let out = env::var_os("OUT_DIR").ok_or("cargo did not set OUT_DIR")?;
     fs::write(Path::new(&out).join("roomsync.bin"), set.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(set)?;
     Ok(())

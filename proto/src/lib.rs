@@ -7,7 +7,7 @@
 /// Bookings of linked objects (public).
 pub mod booking {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated code")]
+        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.booking.v1");
     }
 }
@@ -15,7 +15,7 @@ pub mod booking {
 /// Tenants, catalogue, people, connections and links (public).
 pub mod integration {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated code")]
+        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.integration.v1");
     }
 }
@@ -23,7 +23,7 @@ pub mod integration {
 /// Subscriptions to changes (public).
 pub mod notification {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated code")]
+        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.notification.v1");
     }
 }
@@ -31,7 +31,7 @@ pub mod notification {
 /// What the services say to each other (internal listener only).
 pub mod internal {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, reason = "generated code")]
+        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.internal.v1");
     }
 }

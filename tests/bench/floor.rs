@@ -1,7 +1,7 @@
 //! The floor that webhook-ingest is measured against: the least an axum handler can do that answers
 //! after the broker's confirm. No token check, no headers read, no metrics, no tracing.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
 use lapin::{
@@ -10,10 +10,12 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
+use crate::report::line;
+
 const QUEUE: &str = "bench.floor";
 
-/// Serves `POST /` until the process ends; gives the address.
-pub async fn start(amqp_url: &str) -> anyhow::Result<SocketAddr> {
+/// Serves `POST /` until the process is ended; prints the address first.
+pub async fn serve(amqp_url: &str) -> anyhow::Result<()> {
     let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -23,10 +25,9 @@ pub async fn start(amqp_url: &str) -> anyhow::Result<SocketAddr> {
     channel.queue_declare(QUEUE.into(), durable, arguments).await?;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    line(&listener.local_addr()?.to_string());
     let app = Router::new().route("/", post(publish)).with_state(Arc::new((connection, channel)));
-    tokio::task::spawn(async move { axum::serve(listener, app).await });
-    Ok(address)
+    Ok(axum::serve(listener, app).await?)
 }
 
 async fn publish(State(broker): State<Arc<(Connection, Channel)>>) -> StatusCode {

@@ -1,1 +1,9 @@
-//! Stub.
+//! Suite: failures. What happens when something dies or goes away in the middle: a worker between
+//! two steps, RabbitMQ, PostgreSQL. Services run as real processes where they are killed (SIGKILL).
+//!
+//! Every test ends with `cluster.finish()`: both sides agree, every queue is empty, nothing is
+//! parked that should not be.
+
+mod away;
+mod kill_sync_worker;
+mod point;

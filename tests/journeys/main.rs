@@ -1,1 +1,15 @@
-//! Stub.
+//! Suite: journeys. What people do in Google and what the main booking app then sees, through all
+//! four services, real RabbitMQ and PostgreSQL, and the Google simulator.
+//!
+//! A journey reads as the product's promise reads: its name is a sentence, its doc says which
+//! numbers it covers (`Covers R12.`), and it looks at roomsync only from outside: the gRPC API, the
+//! subscriber's stream, Google's calendars. It ends with `cluster.finish()`, which asserts that
+//! both sides agree and nothing is left in a queue.
+
+mod bad_input;
+mod healing;
+mod linking;
+mod one_off;
+mod refusals;
+mod room_answers;
+mod scene;

@@ -11,7 +11,7 @@ use crate::{status::CommandError, validate};
 
 /// The tenant of a request, if the caller may see it.
 /// INVALID_FIELD `tenant_id`, or NOT_FOUND `TENANT_NOT_FOUND`.
-pub fn tenant<T>(request: &Request<T>, tenant_id: &str) -> Result<TenantId, CommandError> {
+pub(crate) fn tenant<T>(request: &Request<T>, tenant_id: &str) -> Result<TenantId, CommandError> {
     let tenant: TenantId = validate::id("tenant_id", tenant_id)?;
     if Caller::of(request).may_see(tenant.as_str()) {
         Ok(tenant)

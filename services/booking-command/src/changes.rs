@@ -130,9 +130,11 @@ impl LockedObject {
                 received_at,
                 items: items.by_ref().take(ITEMS_PER_VERSION).collect(),
             };
-            log.message_ids.push(outbox::push(&mut *tx, &message).await?);
+            log.message_ids
+                .push(outbox::push(&mut *tx, &message).await?);
             log.versions.push(version);
-            log.bodies.push(serde_json::to_value(&message).map_err(anyhow::Error::from)?);
+            log.bodies
+                .push(serde_json::to_value(&message).map_err(anyhow::Error::from)?);
         }
         self.append(tx, &log).await?;
         Ok(version)

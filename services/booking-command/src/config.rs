@@ -94,7 +94,10 @@ impl ServiceConfig for Config {
         let limits = [
             ("per_user_per_minute", self.budget.per_user_per_minute),
             ("per_project_per_minute", self.budget.per_project_per_minute),
-            ("directory_per_user_per_minute", self.budget.directory_per_user_per_minute),
+            (
+                "directory_per_user_per_minute",
+                self.budget.directory_per_user_per_minute,
+            ),
         ];
         if let Some((key, _)) = limits.iter().find(|(_, limit)| *limit < LEAST_LIMIT) {
             return broken("budget", key, "must be at least 20");
@@ -123,14 +126,19 @@ mod tests {
     const KEYS: &str = r#"[{id = "a", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#;
 
     fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let env = set.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let env = set
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         config::load(include_str!("../config.default.toml"), None, env)
     }
 
     #[test]
     fn the_defaults_are_valid_once_a_sealing_key_is_given() {
         let config = load(&[("ROOMSYNC__SEALING__KEYS", KEYS)]).unwrap();
-        assert_eq!(config.cleanup.keep_changes, Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(
+            config.cleanup.keep_changes,
+            Duration::from_secs(30 * 24 * 3600)
+        );
         assert!(!config.migration.on_start);
     }
 
@@ -141,7 +149,11 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("ROOMSYNC__BUDGET__PER_USER_PER_MINUTE", "19", "budget.per_user_per_minute")]
+    #[case(
+        "ROOMSYNC__BUDGET__PER_USER_PER_MINUTE",
+        "19",
+        "budget.per_user_per_minute"
+    )]
     #[case("ROOMSYNC__CLEANUP__BATCH", "0", "cleanup.batch")]
     #[case("ROOMSYNC__CLEANUP__KEEP_INBOX", "0s", "cleanup.keep_inbox")]
     #[case("ROOMSYNC__BROKER__URL", "http://localhost", "broker.url")]

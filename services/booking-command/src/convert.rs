@@ -12,13 +12,13 @@ use roomsync_proto::booking::v1 as pb;
 use crate::validate::stamp;
 
 /// An instant of the API; `None` for one that no calendar holds.
-pub fn instant(stamp: &Timestamp) -> Option<DateTime<Utc>> {
+pub(crate) fn instant(stamp: &Timestamp) -> Option<DateTime<Utc>> {
     let nanos = u32::try_from(stamp.nanos).ok()?;
     DateTime::from_timestamp(stamp.seconds, nanos).map(|at| at.trunc_subsecs(6))
 }
 
 /// A window for the API.
-pub fn window(window: TimeWindow) -> pb::TimeWindow {
+pub(crate) fn window(window: TimeWindow) -> pb::TimeWindow {
     pb::TimeWindow {
         starts_at: Some(stamp(window.starts_at())),
         ends_at: Some(stamp(window.ends_at())),
@@ -26,7 +26,7 @@ pub fn window(window: TimeWindow) -> pb::TimeWindow {
 }
 
 /// A booking's state for the API.
-pub fn booking_state(state: BookingState) -> pb::BookingState {
+pub(crate) fn booking_state(state: BookingState) -> pb::BookingState {
     match state {
         BookingState::Requested => pb::BookingState::Requested,
         BookingState::Pending => pb::BookingState::Pending,
@@ -39,7 +39,7 @@ pub fn booking_state(state: BookingState) -> pb::BookingState {
 }
 
 /// A booker for the API.
-pub fn booker(booker: &Booker) -> pb::Booker {
+pub(crate) fn booker(booker: &Booker) -> pb::Booker {
     use pb::booker::Booker as Kind;
     let kind = match booker {
         Booker::User { user } => Kind::UserId(user.to_string()),
@@ -50,14 +50,16 @@ pub fn booker(booker: &Booker) -> pb::Booker {
 }
 
 /// A booking's flags for the API.
-pub fn flags(flags: Flags) -> Vec<i32> {
+pub(crate) fn flags(flags: Flags) -> Vec<i32> {
     let conflict = flags.conflict.then_some(pb::BookingFlag::Conflict.into());
-    let object_blocked = flags.object_blocked.then_some(pb::BookingFlag::ObjectBlocked.into());
+    let object_blocked = flags
+        .object_blocked
+        .then_some(pb::BookingFlag::ObjectBlocked.into());
     conflict.into_iter().chain(object_blocked).collect()
 }
 
 /// A stored word as the API says it: causes, reasons and link states are UPPER_SNAKE there.
-pub fn api_word(word: &str) -> String {
+pub(crate) fn api_word(word: &str) -> String {
     word.to_ascii_uppercase()
 }
 
@@ -67,14 +69,30 @@ mod tests {
 
     #[test]
     fn instants_are_cut_to_what_postgresql_keeps() {
-        let at = instant(&Timestamp { seconds: 1, nanos: 123_456_789 }).unwrap();
+        let at = instant(&Timestamp {
+            seconds: 1,
+            nanos: 123_456_789,
+        })
+        .unwrap();
         assert_eq!(stamp(at).nanos, 123_456_000);
     }
 
     #[test]
     fn impossible_instants_are_none() {
-        assert_eq!(instant(&Timestamp { seconds: i64::MAX, nanos: 0 }), None);
-        assert_eq!(instant(&Timestamp { seconds: 0, nanos: -1 }), None);
+        assert_eq!(
+            instant(&Timestamp {
+                seconds: i64::MAX,
+                nanos: 0
+            }),
+            None
+        );
+        assert_eq!(
+            instant(&Timestamp {
+                seconds: 0,
+                nanos: -1
+            }),
+            None
+        );
     }
 
     #[test]

@@ -37,8 +37,8 @@ use roomsync_postgres::Database;
 use roomsync_process::{Context, Service, grpc};
 use sqlx::migrate::Migrator;
 
-pub use crate::config::Config;
 use crate::access::{Lender, sealing::Keyring};
+pub use crate::config::Config;
 pub use crate::tenants::gate;
 
 /// The name of the service.
@@ -64,7 +64,14 @@ pub fn service() -> Service<Config> {
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let database_ready = ctx.readiness.register("database");
     let broker_ready = ctx.readiness.register("broker");
-    let Context { config, shutdown, spawner, ports, instance, .. } = ctx;
+    let Context {
+        config,
+        shutdown,
+        spawner,
+        ports,
+        instance,
+        ..
+    } = ctx;
     let soft = shutdown.soft();
 
     let database = Database::connect_lazy(&config.database, SCHEMA)?;
@@ -86,7 +93,13 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
     spawner.spawn_critical(
         "public listener",
-        serve::public(public, &database, &lender, callers.clone(), shutdown.clone()),
+        serve::public(
+            public,
+            &database,
+            &lender,
+            callers.clone(),
+            shutdown.clone(),
+        ),
     );
     spawner.spawn_critical(
         "internal listener",
@@ -94,8 +107,14 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     );
     let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
     spawner.spawn("relay", relay);
-    spawner.spawn("cleanup", cleanup::run(database.clone(), config.cleanup, soft.clone()));
-    spawner.spawn("database", ready::follow_database(database, database_ready, soft.clone()));
+    spawner.spawn(
+        "cleanup",
+        cleanup::run(database.clone(), config.cleanup, soft.clone()),
+    );
+    spawner.spawn(
+        "database",
+        ready::follow_database(database, database_ready, soft.clone()),
+    );
     spawner.spawn("broker", ready::follow_broker(broker, broker_ready, soft));
     Ok(())
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// Follows PostgreSQL until the soft shutdown.
-pub async fn follow_database(database: Database, ready: ReadyFlag, soft: CancellationToken) {
+pub(crate) async fn follow_database(database: Database, ready: ReadyFlag, soft: CancellationToken) {
     if !database.wait_until_reachable(&soft).await {
         return;
     }
@@ -25,7 +25,7 @@ pub async fn follow_database(database: Database, ready: ReadyFlag, soft: Cancell
 }
 
 /// Follows RabbitMQ until the soft shutdown.
-pub async fn follow_broker(broker: Broker, ready: ReadyFlag, soft: CancellationToken) {
+pub(crate) async fn follow_broker(broker: Broker, ready: ReadyFlag, soft: CancellationToken) {
     let mut changes = broker.connected_changes();
     loop {
         ready.set(*changes.borrow_and_update());

@@ -47,11 +47,20 @@ pub(crate) fn public(
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
     let routes = Routes::new(BookingServiceServer::new(Bookings::new(database.clone())))
         .add_service(TenantServiceServer::new(TenantRpc::new(database.clone())))
-        .add_service(CatalogueServiceServer::new(CatalogueRpc::new(database.clone())))
+        .add_service(CatalogueServiceServer::new(CatalogueRpc::new(
+            database.clone(),
+        )))
         .add_service(PeopleServiceServer::new(PeopleRpc::new(database.clone())))
-        .add_service(ConnectionServiceServer::new(ConnectionRpc::new(lender.clone())))
+        .add_service(ConnectionServiceServer::new(ConnectionRpc::new(
+            lender.clone(),
+        )))
         .add_service(LinkServiceServer::new(LinkRpc::new(database.clone())));
-    listener.serve(routes, DESCRIPTORS, Access::new(callers, PUBLIC_ROLES), shutdown)
+    listener.serve(
+        routes,
+        DESCRIPTORS,
+        Access::new(callers, PUBLIC_ROLES),
+        shutdown,
+    )
 }
 
 /// Serves the mirror and the access to Google, to our own services only.
@@ -62,7 +71,8 @@ pub(crate) fn internal(
     callers: Callers,
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
-    let routes = Routes::new(MirrorServiceServer::new(Mirror::new(database.clone())))
-        .add_service(GoogleAccessServiceServer::new(GoogleAccessRpc::new(lender.clone())));
+    let routes = Routes::new(MirrorServiceServer::new(Mirror::new(database.clone()))).add_service(
+        GoogleAccessServiceServer::new(GoogleAccessRpc::new(lender.clone())),
+    );
     listener.serve(routes, DESCRIPTORS, Access::internal(callers), shutdown)
 }

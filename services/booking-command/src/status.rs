@@ -87,12 +87,18 @@ pub enum CommandError {
 impl CommandError {
     /// A field that is not as it should be.
     pub fn invalid(field: impl Into<String>, expected: &'static str) -> Self {
-        Self::InvalidField { field: field.into(), expected }
+        Self::InvalidField {
+            field: field.into(),
+            expected,
+        }
     }
 
     /// A precondition without further facts.
     pub fn precondition(reason: &'static str) -> Self {
-        Self::Precondition { reason, metadata: Vec::new() }
+        Self::Precondition {
+            reason,
+            metadata: Vec::new(),
+        }
     }
 }
 
@@ -118,12 +124,19 @@ impl From<CommandError> for Status {
             }
             CommandError::Aborted { reason } => problem(Code::Aborted, reason, message, &[]),
             CommandError::OutOfRange { reason } => problem(Code::OutOfRange, reason, message, &[]),
-            CommandError::Unavailable { reason, retry_after } => {
-                unavailable(reason, message, retry_after)
-            }
-            CommandError::Database(error) if is_unavailable(&error) || is_worth_retrying(&error) => {
+            CommandError::Unavailable {
+                reason,
+                retry_after,
+            } => unavailable(reason, message, retry_after),
+            CommandError::Database(error)
+                if is_unavailable(&error) || is_worth_retrying(&error) =>
+            {
                 tracing::warn!(error = %Chain(&error), "the database is away");
-                unavailable("DATABASE_UNAVAILABLE", "try again".to_owned(), DATABASE_RETRY)
+                unavailable(
+                    "DATABASE_UNAVAILABLE",
+                    "try again".to_owned(),
+                    DATABASE_RETRY,
+                )
             }
             CommandError::Database(error) => {
                 tracing::error!(error = %Chain(&error), "a query failed");
@@ -138,7 +151,10 @@ impl From<CommandError> for Status {
 }
 
 fn with_facts(code: Code, reason: &'static str, message: String, facts: &Metadata) -> Status {
-    let facts: Vec<(&str, &str)> = facts.iter().map(|(name, fact)| (*name, fact.as_str())).collect();
+    let facts: Vec<(&str, &str)> = facts
+        .iter()
+        .map(|(name, fact)| (*name, fact.as_str()))
+        .collect();
     problem(code, reason, message, &facts)
 }
 
@@ -172,7 +188,10 @@ mod tests {
     fn a_lost_database_is_unavailable_and_tells_when_to_come_back() {
         let status = Status::from(CommandError::Database(sqlx::Error::PoolTimedOut));
         assert_eq!(status.code(), Code::Unavailable);
-        assert_eq!(grpc::reason(&status).as_deref(), Some("DATABASE_UNAVAILABLE"));
+        assert_eq!(
+            grpc::reason(&status).as_deref(),
+            Some("DATABASE_UNAVAILABLE")
+        );
         assert_eq!(grpc::retry_after(&status), Some(DATABASE_RETRY));
     }
 
@@ -186,9 +205,18 @@ mod tests {
 
     #[test]
     fn an_invalid_field_is_named_with_what_was_expected() {
-        let status = Status::from(CommandError::invalid("objects[3].time_zone", "an IANA name"));
+        let status = Status::from(CommandError::invalid(
+            "objects[3].time_zone",
+            "an IANA name",
+        ));
         assert_eq!(grpc::reason(&status).as_deref(), Some("INVALID_FIELD"));
-        assert_eq!(grpc::metadata(&status, "field").as_deref(), Some("objects[3].time_zone"));
-        assert_eq!(grpc::metadata(&status, "expected").as_deref(), Some("an IANA name"));
+        assert_eq!(
+            grpc::metadata(&status, "field").as_deref(),
+            Some("objects[3].time_zone")
+        );
+        assert_eq!(
+            grpc::metadata(&status, "expected").as_deref(),
+            Some("an IANA name")
+        );
     }
 }

@@ -14,12 +14,14 @@ const MAIL: &str = "a mail address such as `name@example.com`, at most 254 chara
 
 /// An id of the main app.
 pub fn id<T: FromStr>(field: impl Display, text: &str) -> Result<T, CommandError> {
-    text.parse().map_err(|_| CommandError::invalid(field.to_string(), ID))
+    text.parse()
+        .map_err(|_| CommandError::invalid(field.to_string(), ID))
 }
 
 /// A person's mail address, in lower case.
 pub fn mail(field: impl Display, text: &str) -> Result<MailAddress, CommandError> {
-    text.parse().map_err(|_| CommandError::invalid(field.to_string(), MAIL))
+    text.parse()
+        .map_err(|_| CommandError::invalid(field.to_string(), MAIL))
 }
 
 /// The address of a resource calendar.
@@ -33,7 +35,10 @@ pub fn resource_email(field: impl Display, text: &str) -> Result<ResourceEmail, 
 /// An IANA time zone.
 pub fn time_zone(field: impl Display, text: &str) -> Result<Tz, CommandError> {
     text.parse().map_err(|_| {
-        CommandError::invalid(field.to_string(), "an IANA time zone such as `Europe/Berlin`")
+        CommandError::invalid(
+            field.to_string(),
+            "an IANA time zone such as `Europe/Berlin`",
+        )
     })
 }
 
@@ -45,7 +50,11 @@ pub fn text<'a>(
     expected: &'static str,
 ) -> Result<&'a str, CommandError> {
     let fits = characters.contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits { Ok(text) } else { Err(CommandError::invalid(field.to_string(), expected)) }
+    if fits {
+        Ok(text)
+    } else {
+        Err(CommandError::invalid(field.to_string(), expected))
+    }
 }
 
 /// An instant that PostgreSQL and every client can hold.
@@ -79,7 +88,10 @@ pub fn page_size(wanted: i32, default: i64, most: i64) -> Result<i64, CommandErr
     match i64::from(wanted) {
         0 => Ok(default),
         wanted if (1..=most).contains(&wanted) => Ok(wanted),
-        _ => Err(CommandError::invalid("page_size", "0 for the default, or a size within the limit")),
+        _ => Err(CommandError::invalid(
+            "page_size",
+            "0 for the default, or a size within the limit",
+        )),
     }
 }
 
@@ -90,7 +102,11 @@ pub fn at_most<T>(
     most: usize,
     expected: &'static str,
 ) -> Result<(), CommandError> {
-    if items.len() <= most { Ok(()) } else { Err(CommandError::invalid(field, expected)) }
+    if items.len() <= most {
+        Ok(())
+    } else {
+        Err(CommandError::invalid(field, expected))
+    }
 }
 
 /// An instant as the API says it.
@@ -111,7 +127,10 @@ mod tests {
     #[test]
     fn a_bad_id_is_named_by_its_path() {
         let error = id::<ObjectId>(format_args!("objects[{}].object_id", 3), "a b").unwrap_err();
-        assert_eq!(error.to_string(), format!("objects[3].object_id: expected {ID}"));
+        assert_eq!(
+            error.to_string(),
+            format!("objects[3].object_id: expected {ID}")
+        );
     }
 
     #[rstest::rstest]
@@ -137,7 +156,10 @@ mod tests {
     #[test]
     fn a_window_must_end_after_it_starts() {
         let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-        let bad = roomsync_proto::booking::v1::TimeWindow { starts_at: at(10), ends_at: at(10) };
+        let bad = roomsync_proto::booking::v1::TimeWindow {
+            starts_at: at(10),
+            ends_at: at(10),
+        };
         let error = window("window", Some(&bad)).unwrap_err();
         assert!(error.to_string().starts_with("window.ends_at"));
         assert!(window("window", None).is_err());
@@ -145,8 +167,26 @@ mod tests {
 
     #[test]
     fn impossible_instants_are_refused() {
-        assert!(instant("at", Some(&Timestamp { seconds: i64::MAX, nanos: 0 })).is_err());
-        assert!(instant("at", Some(&Timestamp { seconds: 0, nanos: -1 })).is_err());
+        assert!(
+            instant(
+                "at",
+                Some(&Timestamp {
+                    seconds: i64::MAX,
+                    nanos: 0
+                })
+            )
+            .is_err()
+        );
+        assert!(
+            instant(
+                "at",
+                Some(&Timestamp {
+                    seconds: 0,
+                    nanos: -1
+                })
+            )
+            .is_err()
+        );
         assert!(instant("at", None).is_err());
     }
 }

@@ -125,14 +125,20 @@ mod tests {
     use super::*;
 
     const REQUIRED: [(&str, &str); 4] = [
-        ("ROOMSYNC__DATABASE__URL", "postgres://app@127.0.0.1/roomsync"),
+        (
+            "ROOMSYNC__DATABASE__URL",
+            "postgres://app@127.0.0.1/roomsync",
+        ),
         ("ROOMSYNC__BROKER__URL", "amqp://127.0.0.1/"),
         ("ROOMSYNC__BOOKING_COMMAND__URL", "http://127.0.0.1:9101"),
         ("ROOMSYNC__BOOKING_COMMAND__TOKEN", "a-token"),
     ];
 
     fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let env = REQUIRED.iter().chain(set).map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let env = REQUIRED
+            .iter()
+            .chain(set)
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         config::load(include_str!("../config.default.toml"), None, env)
     }
 

@@ -73,7 +73,13 @@ impl Gaps {
         metrics: Arc<Metrics>,
     ) -> Self {
         let booking_command = BookingServiceClient::new(booking_command);
-        Self { database, booking_command, after, every, metrics }
+        Self {
+            database,
+            booking_command,
+            after,
+            every,
+            metrics,
+        }
     }
 
     /// Fills gaps until `soft`.
@@ -148,10 +154,18 @@ impl Gaps {
 
     async fn append(&self, tenant: &TenantId, change: &ObjectChange) -> Result<(), GapError> {
         let body = convert::message(tenant, change)?;
-        let (change, after) = (&Change { change_id: change.change_id.clone(), body }, self.after);
+        let (change, after) = (
+            &Change {
+                change_id: change.change_id.clone(),
+                body,
+            },
+            self.after,
+        );
         let outcome = self
             .database
-            .tx("append_fetched", |tx| Box::pin(append::append(tx, change, after)))
+            .tx("append_fetched", |tx| {
+                Box::pin(append::append(tx, change, after))
+            })
             .await?;
         if let Outcome::Appended(entries) = outcome {
             self.metrics.appended(&entries);
@@ -166,7 +180,9 @@ impl Gaps {
         let after = self.after;
         let entries = self
             .database
-            .tx("skip_gap", |tx| Box::pin(append::skip_to_oldest_held(tx, tenant, object, after)))
+            .tx("skip_gap", |tx| {
+                Box::pin(append::skip_to_oldest_held(tx, tenant, object, after))
+            })
             .await?;
         self.metrics.gap_given_up();
         self.metrics.appended(&entries);

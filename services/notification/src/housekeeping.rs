@@ -44,7 +44,9 @@ pub async fn clean(database: &Database, config: &LogConfig) -> Result<(u64, u64)
     let mut inbox = 0;
     loop {
         let gone = database
-            .tx("cleanup_inbox", |tx| Box::pin(cleanup::inbox(tx, keep, limit)))
+            .tx("cleanup_inbox", |tx| {
+                Box::pin(cleanup::inbox(tx, keep, limit))
+            })
             .await?;
         inbox += gone;
         if gone < limit.unsigned_abs() {

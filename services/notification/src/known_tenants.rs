@@ -37,7 +37,10 @@ pub enum TenantError {
 impl KnownTenants {
     /// Looks into `database`, and asks `booking_command` where that knows nothing.
     pub fn new(database: Database, booking_command: grpc::Channel) -> Self {
-        Self { database, booking_command: TenantServiceClient::new(booking_command) }
+        Self {
+            database,
+            booking_command: TenantServiceClient::new(booking_command),
+        }
     }
 
     /// The tenant's log.
@@ -45,7 +48,9 @@ impl KnownTenants {
         if let Some(log) = tenants::find(self.database.pool(), tenant.as_str()).await? {
             return Ok(log);
         }
-        let request = GetTenantRequest { tenant_id: tenant.to_string() };
+        let request = GetTenantRequest {
+            tenant_id: tenant.to_string(),
+        };
         match self.booking_command.clone().get_tenant(request).await {
             Ok(_) => tenants::create(self.database.pool(), tenant.as_str()).await?,
             Err(status) if status.code() == Code::NotFound => return Err(TenantError::Unknown),

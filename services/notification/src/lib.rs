@@ -65,9 +65,19 @@ pub fn service() -> Service<Config> {
 ///
 /// PostgreSQL and RabbitMQ may be away: what needs them waits and says so on `/readyz`.
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
-    let (database_ready, broker_ready) =
-        (ctx.readiness.register("database"), ctx.readiness.register("broker"));
-    let Context { config, shutdown, tasks, spawner, ports, instance, .. } = ctx;
+    let (database_ready, broker_ready) = (
+        ctx.readiness.register("database"),
+        ctx.readiness.register("broker"),
+    );
+    let Context {
+        config,
+        shutdown,
+        tasks,
+        spawner,
+        ports,
+        instance,
+        ..
+    } = ctx;
     let soft = shutdown.soft();
 
     let database = Database::connect_lazy(&config.database, SCHEMA)?;
@@ -107,11 +117,23 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let routes = Routes::new(SubscriptionServiceServer::new(subscriptions));
     let serving = listener.serve(routes, DESCRIPTORS, grpc::Access::public(callers), shutdown);
     spawner.spawn_critical("public listener", serving);
-    spawner.spawn("hub", hub.run(database.clone(), config.stream.reread, soft.clone()));
-    spawner.spawn("object.changed", broker.consume::<ObjectChanged, _>(consumer));
+    spawner.spawn(
+        "hub",
+        hub.run(database.clone(), config.stream.reread, soft.clone()),
+    );
+    spawner.spawn(
+        "object.changed",
+        broker.consume::<ObjectChanged, _>(consumer),
+    );
     spawner.spawn("gaps", gaps.run(soft.clone()));
-    spawner.spawn("housekeeping", housekeeping::run(database.clone(), config.log, soft.clone()));
-    spawner.spawn("readiness", watch_database(database, database_ready, soft.clone()));
+    spawner.spawn(
+        "housekeeping",
+        housekeeping::run(database.clone(), config.log, soft.clone()),
+    );
+    spawner.spawn(
+        "readiness",
+        watch_database(database, database_ready, soft.clone()),
+    );
     spawner.spawn("readiness", watch_broker(broker, broker_ready, soft));
     Ok(())
 }

@@ -11,8 +11,9 @@ use opentelemetry::{
 
 use crate::log::append::{Entry, Outcome};
 
-const SECONDS: [f64; 15] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0];
+const SECONDS: [f64; 15] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0,
+];
 
 /// The instruments.
 #[derive(Debug)]
@@ -92,7 +93,8 @@ impl Metrics {
     pub fn appended(&self, entries: &[Entry]) {
         for entry in entries {
             if let Some(received_at) = entry.received_at {
-                self.receipt_to_appended.record(seconds(entry.appended_at - received_at), &[]);
+                self.receipt_to_appended
+                    .record(seconds(entry.appended_at - received_at), &[]);
             }
         }
     }

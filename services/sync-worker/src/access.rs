@@ -114,8 +114,8 @@ impl AccessPool {
         }
     }
 
-    /// Forgets what is in hand for a tenant: the token was refused, or a listing has to begin after
-    /// a write that happened just now.
+    /// Forgets what is in hand for a tenant: a listing has to begin after a write that happened just
+    /// now, or the token and the budget are in doubt.
     pub(crate) fn forget(&self, tenant: &TenantId) {
         self.lock().retain(|(of, _, _), _| of != tenant);
     }
@@ -151,6 +151,9 @@ impl AccessPool {
             .await
             .map_err(|status| match grpc::reason(&status).as_deref() {
                 Some("NOT_CONNECTED" | "TENANT_NOT_FOUND") => Trouble::NotConnected,
+                Some("GOOGLE_UNAVAILABLE") => Trouble::NoToken {
+                    after: grpc::retry_after(&status),
+                },
                 _ => Trouble::BookingCommand(Box::new(status)),
             })?;
         Ok(response.into_inner())

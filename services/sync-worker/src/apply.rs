@@ -2,6 +2,8 @@
 //!
 //! A large window goes in several messages, none of which comes near gRPC's limit of 4 MiB.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use roomsync_domain::{
     CalendarId, Occurrence, OccurrenceKey, RoomAnswer, TenantId,
@@ -16,6 +18,8 @@ use crate::{
     trouble::Trouble,
 };
 
+/// A whole year of a busy room in one transaction takes its time.
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The most occurrences of one message. One with a long guest list counts as several.
 const PER_MESSAGE: usize = 500;
 /// So many guests weigh as much as an occurrence without guests.
@@ -55,8 +59,9 @@ pub(crate) enum Applied {
 impl Mirror {
     /// Applies one listing.
     pub(crate) async fn apply(&self, apply: Apply) -> Result<Applied, Trouble> {
-        let messages = tokio_stream::iter(messages(apply));
-        match self.client.clone().apply(messages).await {
+        let mut request = tonic::Request::new(tokio_stream::iter(messages(apply)));
+        request.set_timeout(DEADLINE);
+        match self.client.clone().apply(request).await {
             Ok(response) => {
                 let done = response.into_inner();
                 Ok(Applied::Done {

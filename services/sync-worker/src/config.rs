@@ -176,7 +176,7 @@ impl ServiceConfig for Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let invalid = ConfigError::invalid;
+        let invalid = |key: String, problem: &str| ConfigError::invalid(key, problem);
         self.database
             .validate()
             .map_err(|error| invalid(format!("database.{}", error.key), error.problem))?;
@@ -188,7 +188,7 @@ impl ServiceConfig for Config {
             .map_err(|error| invalid(format!("google.{}", error.key), error.problem))?;
         self.channel_tokens
             .ring()
-            .map_err(|error| invalid("channel_tokens.keys", error.to_string()))?;
+            .map_err(|error| ConfigError::invalid("channel_tokens.keys", error.to_string()))?;
         self.validate_push()?;
         self.validate_sync()
     }

@@ -26,6 +26,8 @@ mod schedule;
 mod scopes;
 mod steps;
 mod store;
+#[cfg(test)]
+mod tests;
 mod timestamps;
 mod trouble;
 mod worker;
@@ -38,7 +40,7 @@ use roomsync_domain::SystemClock;
 use roomsync_google::Google;
 use roomsync_messages::{CalendarChanged, CalendarRefresh, LinkDue};
 use roomsync_postgres::Database;
-use roomsync_process::{Context, Service, grpc};
+use roomsync_process::{Context, Service, Spawner, grpc};
 use sqlx::migrate::Migrator;
 
 pub use crate::config::{ChannelTokenKey, ChannelTokensConfig, Config, PushConfig, SyncConfig};
@@ -74,6 +76,10 @@ pub fn service() -> Service<Config> {
 ///
 /// PostgreSQL, RabbitMQ and booking-command may be away: what needs them waits or tries again, and
 /// `/readyz` says so.
+#[expect(
+    clippy::unused_async,
+    reason = "the harness awaits what a service's start needs"
+)]
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let database_ready = ctx.readiness.register("database");
     let broker_ready = ctx.readiness.register("broker");
@@ -106,15 +112,18 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         config,
     });
 
-    spawner.spawn(
+    critical(
+        &spawner,
         "readiness",
         readiness::database(database.clone(), database_ready, soft.clone()),
     );
-    spawner.spawn(
+    critical(
+        &spawner,
         "readiness",
         readiness::broker(broker.clone(), broker_ready, soft.clone()),
     );
-    spawner.spawn(
+    critical(
+        &spawner,
         "readiness",
         readiness::booking_command(mirror, booking_command_ready, soft.clone()),
     );
@@ -128,19 +137,50 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             return;
         }
         let consume = &broker;
-        started.spawn(
+        critical(
+            &started,
             "calendar.changed",
             consume.consume::<CalendarChanged, _>(consumer.clone()),
         );
-        started.spawn(
+        critical(
+            &started,
             "calendar.refresh",
             consume.consume::<CalendarRefresh, _>(consumer.clone()),
         );
-        started.spawn("link.due", consume.consume::<LinkDue, _>(consumer));
-        started.spawn("sweep", schedule::sweep(worker.clone(), soft.clone()));
-        started.spawn("channels", schedule::channels(worker.clone(), soft.clone()));
+        critical(
+            &started,
+            "link.due",
+            consume.consume::<LinkDue, _>(consumer),
+        );
+        critical(
+            &started,
+            "sweep",
+            schedule::sweep(worker.clone(), soft.clone()),
+        );
+        critical(
+            &started,
+            "channels",
+            schedule::channels(worker.clone(), soft.clone()),
+        );
         let pool = database.pool().clone();
-        started.spawn("compare links", schedule::compare(worker, pool, soft));
+        critical(
+            &started,
+            "compare links",
+            schedule::compare(worker, pool, soft),
+        );
     });
     Ok(())
+}
+
+/// Starts what the process cannot do without: should it panic, the process ends and is started anew,
+/// instead of going on without, say, the sweep.
+fn critical(
+    spawner: &Spawner,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    spawner.spawn_critical(name, async move {
+        task.await;
+        anyhow::Ok(())
+    });
 }

@@ -18,6 +18,10 @@ pub(crate) struct Mirror {
 }
 
 /// What a link should be.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one of the contract's"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// The calendar that serves it.

@@ -5,22 +5,27 @@ use std::time::Duration;
 use roomsync_broker::Broker;
 use roomsync_postgres::Database;
 use roomsync_process::ReadyFlag;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::mirror::Mirror;
+use crate::{mirror::Mirror, schedule::Turns};
 
 /// How often PostgreSQL and booking-command are asked whether they are there.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// PostgreSQL.
 pub(crate) async fn database(database: Database, ready: ReadyFlag, soft: CancellationToken) {
-    watch(ready, soft, async || database.is_reachable().await).await;
+    let mut turns = Turns::new(CHECK_EVERY, soft);
+    while turns.next().await {
+        ready.set(database.is_reachable().await);
+    }
 }
 
 /// booking-command: its internal listener answers, and takes our token.
 pub(crate) async fn booking_command(mirror: Mirror, ready: ReadyFlag, soft: CancellationToken) {
-    watch(ready, soft, async || mirror.is_reachable().await).await;
+    let mut turns = Turns::new(CHECK_EVERY, soft);
+    while turns.next().await {
+        ready.set(mirror.is_reachable().await);
+    }
 }
 
 /// RabbitMQ.
@@ -32,13 +37,5 @@ pub(crate) async fn broker(broker: Broker, ready: ReadyFlag, soft: CancellationT
             Some(Ok(())) => {}
             _ => return,
         }
-    }
-}
-
-async fn watch(ready: ReadyFlag, soft: CancellationToken, is_there: impl AsyncFn() -> bool) {
-    let mut ticks = interval(CHECK_EVERY);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while soft.run_until_cancelled(ticks.tick()).await.is_some() {
-        ready.set(is_there().await);
     }
 }

@@ -6,7 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
-use tokio::time::{MissedTickBehavior, interval};
+use sqlx::PgPool;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,76 +24,95 @@ const FORGET: i64 = 500;
 
 /// Looks for due calendars until the soft shutdown.
 pub(crate) async fn sweep(worker: Arc<Worker>, soft: CancellationToken) {
-    every(worker.config.sync.sweep, soft, "sweep", async || {
-        // A poll only makes the calendar dirty; the sweep right after finds it.
-        worker.calendars.poll(BATCH).await?;
-        let again = worker.config.sync.sweep_again;
-        let swept = worker.calendars.sweep(again, BATCH).await?;
-        worker.metrics.swept(swept.len());
-        for found in swept {
-            let lane = if found.pushed {
-                RefreshLane::Live
-            } else {
-                RefreshLane::Background
-            };
-            let why = RefreshWhy::Sweep;
-            worker
-                .hint(&CalendarRefresh {
-                    calendar: found.calendar,
-                    why,
-                    lane,
-                })
-                .await;
-        }
-        worker.metrics.counts(worker.calendars.counts().await?);
-        Ok(())
-    })
-    .await;
+    let mut turns = Turns::new(worker.config.sync.sweep, soft);
+    while turns.next().await {
+        log("sweep", sweep_once(&worker).await);
+    }
 }
 
 /// Keeps channels open until the soft shutdown.
 pub(crate) async fn channels(worker: Arc<Worker>, soft: CancellationToken) {
-    every(worker.config.sync.sweep, soft, "channels", async || {
-        renew_channel::renew_due(&worker).await
-    })
-    .await;
+    let mut turns = Turns::new(worker.config.sync.sweep, soft);
+    while turns.next().await {
+        log("channels", renew_channel::renew_due(&worker).await);
+    }
 }
 
 /// Compares links until the soft shutdown, each time in one replica.
-pub(crate) async fn compare(worker: Arc<Worker>, pool: sqlx::PgPool, soft: CancellationToken) {
-    let every_one = worker.config.sync.compare;
-    every(
-        worker.config.sync.sweep.min(every_one),
-        soft,
-        "compare links",
-        async || {
-            if jobs::take(&pool, jobs::COMPARE_LINKS, every_one).await? {
-                compare_links::compare(&worker).await?;
-                worker.channels.forget_old(FORGET).await?;
-            }
-            Ok(())
-        },
-    )
-    .await;
+pub(crate) async fn compare(worker: Arc<Worker>, pool: PgPool, soft: CancellationToken) {
+    let sync = &worker.config.sync;
+    let mut turns = Turns::new(sync.sweep.min(sync.compare), soft);
+    while turns.next().await {
+        log("compare links", compare_once(&worker, &pool).await);
+    }
 }
 
-/// Does `work` at every tick; a tick that was missed is not made up for.
-async fn every(
-    period: Duration,
-    soft: CancellationToken,
-    name: &'static str,
-    work: impl AsyncFn() -> Result<(), Trouble>,
-) {
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while soft.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Err(trouble) = work().await {
-            let cause = anyhow::Error::new(trouble);
-            tracing::warn!(
-                work = name,
-                error = format!("{cause:#}"),
-                "failed; waiting for the next turn"
-            );
+async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
+    // A poll only makes the calendar dirty; the sweep right after finds it.
+    worker.calendars.poll(BATCH).await?;
+    let swept = worker
+        .calendars
+        .sweep(worker.config.sync.sweep_again, BATCH)
+        .await?;
+    worker.metrics.swept(swept.len());
+    for found in swept {
+        let lane = if found.pushed {
+            RefreshLane::Live
+        } else {
+            RefreshLane::Background
+        };
+        let why = RefreshWhy::Sweep;
+        let refresh = CalendarRefresh {
+            calendar: found.calendar,
+            why,
+            lane,
+        };
+        if !worker.hint(&refresh).await {
+            break;
         }
+    }
+    worker.metrics.counts(worker.calendars.counts().await?);
+    Ok(())
+}
+
+async fn compare_once(worker: &Worker, pool: &PgPool) -> Result<(), Trouble> {
+    if jobs::take(pool, jobs::COMPARE_LINKS, worker.config.sync.compare).await? {
+        worker.channels.forget_old(FORGET).await?;
+        compare_links::compare(worker).await?;
+    }
+    Ok(())
+}
+
+fn log(work: &'static str, done: Result<(), Trouble>) {
+    if let Err(trouble) = done {
+        let cause = anyhow::Error::new(trouble);
+        tracing::warn!(
+            work,
+            error = format!("{cause:#}"),
+            "failed; waiting for the next turn"
+        );
+    }
+}
+
+/// Turns at a fixed distance; one that was missed is not made up for.
+pub(crate) struct Turns {
+    ticks: Interval,
+    soft: CancellationToken,
+}
+
+impl Turns {
+    /// Turns every `period`, the first at once.
+    pub(crate) fn new(period: Duration, soft: CancellationToken) -> Self {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, soft }
+    }
+
+    /// Waits for the next turn; `false` when the soft shutdown has begun.
+    pub(crate) async fn next(&mut self) -> bool {
+        self.soft
+            .run_until_cancelled(self.ticks.tick())
+            .await
+            .is_some()
     }
 }

@@ -12,6 +12,10 @@ use roomsync_domain::{
 };
 use roomsync_google::{Event, OddWhy};
 
+/// The most scopes of one Apply: booking-command refuses streams that are far longer. A delta with
+/// more is better served by a full sync.
+pub(crate) const MOST_SCOPES: usize = 5_000;
+
 /// What a delta touched.
 #[derive(Debug, Default)]
 pub(crate) struct Delta {
@@ -91,7 +95,10 @@ pub(crate) fn of_window(seen: Vec<Occurrence>, window: TimeWindow, complete: boo
             seen: vec![occurrence],
         })
     };
-    seen.into_iter().filter_map(alone).collect()
+    seen.into_iter()
+        .filter_map(alone)
+        .take(MOST_SCOPES)
+        .collect()
 }
 
 /// Touched one-off events together with a window listing made after them. The window is newer: a

@@ -24,6 +24,12 @@ pub(crate) enum Trouble {
     /// The tenant has no connection that can be used.
     #[error("the tenant is not connected")]
     NotConnected,
+    /// Google's token endpoint has a fault: there is no access token to lend now.
+    #[error("google gives out no access token now")]
+    NoToken {
+        /// When to ask again, if booking-command says.
+        after: Option<Duration>,
+    },
     /// Google shows us times only: what looks absent is only hidden.
     #[error("google shows times only")]
     TimesOnly,
@@ -51,6 +57,7 @@ impl Trouble {
             Self::Google(error) => error.kind(),
             Self::OutOfBudget { .. } => "out_of_budget",
             Self::NotConnected => "not_connected",
+            Self::NoToken { .. } => "no_token",
             Self::TimesOnly => "times_only",
             Self::BookingCommand(_) => "booking_command",
             Self::Unreadable(_) => "unreadable",
@@ -82,6 +89,9 @@ pub(crate) struct Report {
     /// Google's Retry-After.
     pub(crate) retry_after: Option<Duration>,
 }
+
+/// The longest delay after a fault of our own services.
+const OWN_LONGEST: Duration = Duration::from_secs(20);
 
 /// Delays after failures.
 #[derive(Debug, Clone, Copy)]
@@ -129,17 +139,19 @@ pub(crate) fn react(trouble: &Trouble, failures: i32, backoff: Backoff) -> React
                 ..wait(delay)
             }
         }
+        Trouble::NoToken { after } => wait(grown.max(after.unwrap_or_default())),
         Trouble::NotConnected | Trouble::TimesOnly => wait(backoff.longest),
+        // Our own: it comes back as a whole, and then nobody should wait for long.
         Trouble::BookingCommand(_)
         | Trouble::Unreadable(_)
         | Trouble::Database(_)
         | Trouble::Lost
-        | Trouble::LinkRemoved => wait(grown),
+        | Trouble::LinkRemoved => wait(grown.min(OWN_LONGEST)),
     }
 }
 
-/// What booking-command has to know. A refused token alone is no lost access: the next Acquire
-/// brings a new one.
+/// What booking-command has to know. A refused token goes there too: it is fetched anew, and only
+/// when the token endpoint refuses is the access lost.
 pub(crate) fn report(error: &GoogleError) -> Option<Report> {
     let of = |trouble, retry_after| {
         Some(Report {
@@ -150,7 +162,9 @@ pub(crate) fn report(error: &GoogleError) -> Option<Report> {
     match error {
         GoogleError::Throttled { retry_after } => of(proto::Trouble::Throttled, *retry_after),
         GoogleError::QuotaExceeded => of(proto::Trouble::QuotaExceeded, None),
-        GoogleError::AccessLost { .. } => of(proto::Trouble::AccessLost, None),
+        GoogleError::Unauthorized | GoogleError::AccessLost { .. } => {
+            of(proto::Trouble::AccessLost, None)
+        }
         _ => None,
     }
 }
@@ -224,12 +238,21 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_alone_is_no_lost_access() {
-        assert_eq!(report(&GoogleError::Unauthorized), None);
-        assert_eq!(report(&GoogleError::NotFound), None);
-        let throttled = GoogleError::Throttled { retry_after: None };
+    fn a_fault_of_our_own_services_delays_nothing_for_long() {
+        let away = Trouble::BookingCommand(Box::new(tonic::Status::unavailable("away")));
+        assert_eq!(react(&away, 30, BACKOFF).delay, OWN_LONGEST);
+    }
+
+    #[test]
+    fn only_what_concerns_the_budget_or_the_access_is_reported() {
+        let reported = |error| report(&error).map(|report| report.trouble);
+        assert_eq!(reported(GoogleError::NotFound), None);
         assert_eq!(
-            report(&throttled).map(|report| report.trouble),
+            reported(GoogleError::Unauthorized),
+            Some(proto::Trouble::AccessLost)
+        );
+        assert_eq!(
+            reported(GoogleError::Throttled { retry_after: None }),
             Some(proto::Trouble::Throttled)
         );
     }

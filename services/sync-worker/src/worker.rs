@@ -42,10 +42,14 @@ impl Worker {
     }
 
     /// Publishes a message that something else brings again when it does not get out: the sweep, or
-    /// the comparison of links.
-    pub(crate) async fn hint<M: Message>(&self, message: &M) {
-        if let Err(error) = self.publisher.publish(message).await {
-            tracing::warn!(message = M::TYPE, %error, "failed to publish a hint; it will be made again");
+    /// the comparison of links. `false`: it did not, and others will not either.
+    pub(crate) async fn hint<M: Message>(&self, message: &M) -> bool {
+        match self.publisher.publish(message).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(message = M::TYPE, %error, "failed to publish; it will be made again");
+                false
+            }
         }
     }
 }

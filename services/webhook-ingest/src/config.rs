@@ -17,7 +17,7 @@ pub struct Config {
     pub process: ProcessConfig,
     /// Where Google's pushes arrive.
     pub http: HttpConfig,
-    /// RabbitMQ.
+    /// The broker.
     pub broker: BrokerConfig,
     /// The keys of the channel tokens.
     pub channel_tokens: ChannelTokensConfig,

@@ -79,7 +79,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         shutdown.soft(),
         spawner.clone(),
     );
-    spawner.spawn_critical("http", async { anyhow::Ok(serve.await) });
+    spawner.spawn_critical("http", async {
+        serve.await;
+        anyhow::Ok(())
+    });
     Ok(())
 }
 

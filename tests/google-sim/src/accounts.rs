@@ -56,7 +56,14 @@ pub(crate) fn make(name: &str, number: usize, token_url: &str) -> (Vec<u8>, Serv
         "client_x509_cert_url": format!("https://www.googleapis.com/robot/v1/metadata/x509/{}", client_email.replace('@', "%40")),
         "universe_domain": "googleapis.com",
     });
-    (key.public_der, ServiceAccount { client_email, client_id, key_file })
+    (
+        key.public_der,
+        ServiceAccount {
+            client_email,
+            client_id,
+            key_file,
+        },
+    )
 }
 
 fn key(number: usize) -> Key {

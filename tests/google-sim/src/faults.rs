@@ -86,7 +86,13 @@ fn once() -> Option<u32> {
 impl Fault {
     /// Meets the next call, whatever it is; narrow it with the other methods.
     pub fn next(effect: Effect) -> Self {
-        Self { operation: None, calendar: None, skip: 0, times: Some(1), effect }
+        Self {
+            operation: None,
+            calendar: None,
+            skip: 0,
+            times: Some(1),
+            effect,
+        }
     }
 
     /// Refuses the next call with a status and reason.

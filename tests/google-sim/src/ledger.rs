@@ -81,7 +81,8 @@ pub struct Call {
     pub quota_user: Option<String>,
     /// Its query parameters.
     pub query: BTreeMap<String, String>,
-    /// The status it was answered with; `None` while it runs or when the caller went away.
+    /// The status it was answered with; `None` while it runs, and when caller or
+    /// connection went away before the answer.
     pub status: Option<u16>,
     /// The reason of a refusal.
     pub reason: Option<String>,
@@ -110,10 +111,10 @@ impl Ledger {
     }
 
     /// Notes how a call was answered.
-    pub(crate) fn finish(&self, number: u64, status: u16, reason: Option<String>) {
+    pub(crate) fn finish(&self, number: u64, status: Option<u16>, reason: Option<String>) {
         let mut book = self.lock();
         if let Ok(position) = book.calls.binary_search_by_key(&number, |call| call.number) {
-            book.calls[position].status = Some(status);
+            book.calls[position].status = status;
             book.calls[position].reason = reason;
         }
     }

@@ -63,8 +63,7 @@ pub mod scopes {
     pub const EVENTS_OWNED_READONLY: &str =
         "https://www.googleapis.com/auth/calendar.events.owned.readonly";
     /// Read and write the Directory's calendar resources.
-    pub const RESOURCES: &str =
-        "https://www.googleapis.com/auth/admin.directory.resource.calendar";
+    pub const RESOURCES: &str = "https://www.googleapis.com/auth/admin.directory.resource.calendar";
     /// Read the Directory's calendar resources.
     pub const RESOURCES_READONLY: &str =
         "https://www.googleapis.com/auth/admin.directory.resource.calendar.readonly";

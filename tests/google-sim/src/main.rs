@@ -1,5 +1,8 @@
 //! Serves the simulator until it is interrupted.
-#![expect(clippy::print_stdout, reason = "a tool for the terminal: it says where it listens")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a tool for the terminal: it says where it listens"
+)]
 
 use std::path::PathBuf;
 
@@ -31,12 +34,19 @@ async fn main() -> anyhow::Result<()> {
                 .with_context(|| format!("{} is no list of commands", path.display()))?
         }
     };
-    let sim = Sim::start(SimConfig { listen: options.listen, seed, ..SimConfig::default() }).await?;
+    let sim = Sim::start(SimConfig {
+        listen: options.listen,
+        seed,
+        ..SimConfig::default()
+    })
+    .await?;
     println!("google-sim listens on {}", sim.base_url);
     println!("  google.calendar_url  = {}", sim.urls.calendar_url);
     println!("  google.directory_url = {}", sim.urls.directory_url);
     println!("  google.token_url     = {}", sim.urls.token_url);
-    tokio::signal::ctrl_c().await.context("failed to wait for the interrupt")?;
+    tokio::signal::ctrl_c()
+        .await
+        .context("failed to wait for the interrupt")?;
     sim.shutdown().await;
     Ok(())
 }

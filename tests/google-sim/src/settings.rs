@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 /// How the simulated Google behaves where it has a choice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent switch")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent switch"
+)]
 pub struct Settings {
     /// How long a room takes to answer an invitation.
     #[serde(with = "millis")]
@@ -58,7 +61,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         Self {
             room_answer_delay: Duration::from_millis(20),
             token_lifetime: Duration::from_secs(3599),

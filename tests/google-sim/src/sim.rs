@@ -33,7 +33,11 @@ pub struct SimConfig {
 
 impl Default for SimConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:0".to_owned(), settings: Settings::default(), seed: Vec::new() }
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            settings: Settings::default(),
+            seed: Vec::new(),
+        }
     }
 }
 
@@ -90,7 +94,13 @@ impl Sim {
         }
         core.tasks.spawn(http::serve(listener, core.clone()));
         let urls = Urls::under(&base_url);
-        Ok(SimHandle { addr, base_url, urls, control, core })
+        Ok(SimHandle {
+            addr,
+            base_url,
+            urls,
+            control,
+            core,
+        })
     }
 }
 
@@ -192,7 +202,12 @@ impl Core {
     fn carry_out(self: &Arc<Self>, effect: Effect) {
         match effect {
             Effect::Notify(message) => push::send(self, message),
-            Effect::AskRoom { room, event, request, delay } => {
+            Effect::AskRoom {
+                room,
+                event,
+                request,
+                delay,
+            } => {
                 let core = self.clone();
                 self.spawn(async move {
                     tokio::time::sleep(delay).await;

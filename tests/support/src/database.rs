@@ -24,7 +24,12 @@ impl TestDatabase {
         let url = url.to_string();
         // Only for the eyes of the test: small, and never in the way of the services' own pools.
         let pool = PgPoolOptions::new().max_connections(3).connect_lazy(&url)?;
-        Ok(Self { server: server.to_owned(), name, url, pool })
+        Ok(Self {
+            server: server.to_owned(),
+            name,
+            url,
+            pool,
+        })
     }
 
     /// Its address.
@@ -54,7 +59,13 @@ impl TestDatabase {
     /// What drops it; may run on another runtime than the one that made it.
     pub(crate) fn dropping(&self) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
         let (server, name) = (self.server.clone(), self.name.clone());
-        async move { run_on(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await }
+        async move {
+            run_on(
+                &server,
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+            )
+            .await
+        }
     }
 }
 
@@ -62,7 +73,13 @@ impl TestDatabase {
 fn name(test: &str) -> String {
     let readable: String = test
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
         .take(40)
         .collect();
     format!("t_{readable}_{}", &Uuid::new_v4().simple().to_string()[..8])
@@ -73,7 +90,9 @@ async fn run_on(server: &str, statement: String) -> anyhow::Result<()> {
         .await
         .context("failed to reach PostgreSQL; run the suites with deploy/local/test")?;
     // Safe: made of our own constants and a name of letters, digits and underscores.
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await?;
     connection.close().await?;
     Ok(())
 }

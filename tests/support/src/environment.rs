@@ -24,9 +24,14 @@ impl Environment {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the suites have no configuration but these")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the suites have no configuration but these"
+)]
 fn variable(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| {
-        format!("{name} is not set: run the suites with deploy/local/test, which starts the servers")
+        format!(
+            "{name} is not set: run the suites with deploy/local/test, which starts the servers"
+        )
     })
 }

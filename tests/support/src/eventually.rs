@@ -61,6 +61,11 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "not within 50ms: something that never comes")]
     async fn it_says_what_did_not_come() {
-        eventually(Duration::from_millis(50), "something that never comes", async || None::<()>).await;
+        eventually(
+            Duration::from_millis(50),
+            "something that never comes",
+            async || None::<()>,
+        )
+        .await;
     }
 }

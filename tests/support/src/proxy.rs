@@ -43,12 +43,21 @@ impl Proxy {
     pub async fn start(upstream: impl Into<String>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (state, seen) = watch::channel(State { mode: Mode::Pass, era: 0 });
+        let (state, seen) = watch::channel(State {
+            mode: Mode::Pass,
+            era: 0,
+        });
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let stopped = stop.clone();
-        tasks.clone().spawn(accept(listener, upstream.into(), seen, stopped, tasks));
-        Ok(Self { address, state, _stop: stop.drop_guard() })
+        tasks
+            .clone()
+            .spawn(accept(listener, upstream.into(), seen, stopped, tasks));
+        Ok(Self {
+            address,
+            state,
+            _stop: stop.drop_guard(),
+        })
     }
 
     /// Where to connect instead of the upstream.
@@ -186,7 +195,10 @@ mod tests {
             connection.write_all(b"?").await?;
             connection.read_u8().await
         };
-        matches!(tokio::time::timeout(Duration::from_millis(200), asked).await, Ok(Ok(b'?')))
+        matches!(
+            tokio::time::timeout(Duration::from_millis(200), asked).await,
+            Ok(Ok(b'?'))
+        )
     }
 
     #[tokio::test]

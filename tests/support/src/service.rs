@@ -17,8 +17,12 @@ pub enum Service {
 
 impl Service {
     /// Every service, in the order in which they are started: each finds those it calls.
-    pub const ALL: [Self; 4] =
-        [Self::BookingCommand, Self::Notification, Self::WebhookIngest, Self::SyncWorker];
+    pub const ALL: [Self; 4] = [
+        Self::BookingCommand,
+        Self::Notification,
+        Self::WebhookIngest,
+        Self::SyncWorker,
+    ];
 
     /// The name of its crate, its binary and its queues.
     pub fn name(self) -> &'static str {
@@ -31,12 +35,16 @@ impl Service {
     }
 
     /// The ports it announces, each with the section of its configuration that says `listen`.
-    pub(crate) fn ports(self) -> &'static [&'static str] {
+    pub(crate) fn ports(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::BookingCommand => &["admin", "public", "internal"],
-            Self::Notification => &["admin", "public"],
-            Self::WebhookIngest => &["admin", "http"],
-            Self::SyncWorker => &["admin"],
+            Self::BookingCommand => &[
+                ("admin", "admin"),
+                ("public", "public"),
+                ("internal", "internal"),
+            ],
+            Self::Notification => &[("admin", "admin"), ("public", "public")],
+            Self::WebhookIngest => &[("admin", "admin"), ("public", "http")],
+            Self::SyncWorker => &[("admin", "admin")],
         }
     }
 }

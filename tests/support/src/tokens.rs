@@ -1,6 +1,6 @@
 //! Callers' tokens: random for every cluster, given to services as hashes.
 
-use aws_lc_rs::digest;
+use roomsync_process::grpc::token_sha256;
 use uuid::Uuid;
 
 /// A caller and its token.
@@ -17,7 +17,11 @@ pub struct Token {
 impl Token {
     /// A fresh token.
     pub fn random(name: &'static str, role: &'static str) -> Self {
-        Self { name, role, secret: Uuid::new_v4().simple().to_string() }
+        Self {
+            name,
+            role,
+            secret: Uuid::new_v4().simple().to_string(),
+        }
     }
 
     /// What a service is told about it: may see every tenant.
@@ -32,6 +36,6 @@ impl Token {
 
     /// Its hash, hexadecimal.
     pub fn sha256(&self) -> String {
-        hex::encode(digest::digest(&digest::SHA256, self.secret.as_bytes()))
+        token_sha256(&self.secret)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use reqwest::{Client, Method, Response};
+use roomsync_messages::QUEUES;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -56,16 +57,30 @@ impl Vhost {
     pub async fn create(amqp_url: &str, management_url: &str, test: &str) -> anyhow::Result<Self> {
         let api = Api::new(management_url)?;
         let unique = Uuid::new_v4().simple().to_string();
-        let readable: String =
-            test.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(60).collect();
+        let readable: String = test
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(60)
+            .collect();
         let name = format!("t-{readable}-{}", &unique[..8]);
         let mut url = Url::parse(amqp_url).context("AMQP_URL is not an address")?;
-        let user = if url.username().is_empty() { "guest" } else { url.username() }.to_owned();
-        api.call(Method::PUT, &["vhosts", &name], Some(json!({}))).await?;
+        let user = if url.username().is_empty() {
+            "guest"
+        } else {
+            url.username()
+        }
+        .to_owned();
+        api.call(Method::PUT, &["vhosts", &name], Some(json!({})))
+            .await?;
         let all = json!({ "configure": ".*", "write": ".*", "read": ".*" });
-        api.call(Method::PUT, &["permissions", &name, &user], Some(all)).await?;
+        api.call(Method::PUT, &["permissions", &name, &user], Some(all))
+            .await?;
         url.set_path(&name);
-        Ok(Self { name, amqp_url: url.to_string(), api })
+        Ok(Self {
+            name,
+            amqp_url: url.to_string(),
+            api,
+        })
     }
 
     /// Its address for clients.
@@ -98,7 +113,12 @@ impl Vhost {
             "truncate": 2000,
         });
         let path = ["queues", &self.name, queue, "get"];
-        let got = self.api.call(Method::POST, &path, Some(how)).await?.json::<Vec<Got>>().await?;
+        let got = self
+            .api
+            .call(Method::POST, &path, Some(how))
+            .await?
+            .json::<Vec<Got>>()
+            .await?;
         Ok(got.into_iter().next().map(|mut got| Left {
             queue: queue.to_owned(),
             count: got.message_count + 1,
@@ -110,9 +130,20 @@ impl Vhost {
     /// The first message of every queue that has one. Messages that a consumer has in hand are not
     /// among them: stop the consumers first. (The counters of the management API are up to five
     /// seconds old, so they cannot tell.)
+    ///
+    /// Queues that keep their order have a single active consumer and cannot be looked into; for
+    /// those, versions in the database tell.
     pub async fn left(&self) -> anyhow::Result<Vec<Left>> {
+        let in_order = |name: &str| {
+            QUEUES
+                .iter()
+                .any(|queue| queue.queue == name && queue.patience.is_none())
+        };
         let queues = self.queues().await?;
-        let looks = queues.iter().map(|queue| self.peek(queue));
+        let looks = queues
+            .iter()
+            .filter(|name| !in_order(name))
+            .map(|queue| self.peek(queue));
         let left = futures_util::future::try_join_all(looks).await?;
         Ok(left.into_iter().flatten().collect())
     }
@@ -133,7 +164,9 @@ impl Vhost {
         });
         let path = ["exchanges", &self.name, exchange, "publish"];
         let answer = self.api.call(Method::POST, &path, Some(message)).await?;
-        Ok(answer.json::<Value>().await?["routed"].as_bool().unwrap_or(false))
+        Ok(answer.json::<Value>().await?["routed"]
+            .as_bool()
+            .unwrap_or(false))
     }
 
     /// Closes every connection to this vhost, as an operator would.
@@ -146,7 +179,10 @@ impl Vhost {
             .await?;
         for connection in &answer {
             // One that is gone meanwhile is what was wanted.
-            let _ = self.api.call(Method::DELETE, &["connections", &connection.name], None).await;
+            let _ = self
+                .api
+                .call(Method::DELETE, &["connections", &connection.name], None)
+                .await;
         }
         Ok(answer.len())
     }
@@ -156,7 +192,12 @@ impl Vhost {
         let (api, name) = (self.api.clone(), self.name.clone());
         async move {
             // A client of its own: one that was used on a runtime that is gone may hang.
-            Api { client: client()?, ..api }.call(Method::DELETE, &["vhosts", &name], None).await?;
+            Api {
+                client: client()?,
+                ..api
+            }
+            .call(Method::DELETE, &["vhosts", &name], None)
+            .await?;
             Ok(())
         }
     }
@@ -166,11 +207,21 @@ impl Api {
     fn new(management_url: &str) -> anyhow::Result<Self> {
         let mut base =
             Url::parse(management_url).context("RABBITMQ_MANAGEMENT_URL is not an address")?;
-        let user = if base.username().is_empty() { "guest" } else { base.username() }.to_owned();
+        let user = if base.username().is_empty() {
+            "guest"
+        } else {
+            base.username()
+        }
+        .to_owned();
         let password = base.password().unwrap_or("guest").to_owned();
         // Fails only for addresses without a host; such a one has no user either.
         let _ = base.set_username("").and_then(|()| base.set_password(None));
-        Ok(Self { base, user, password, client: client()? })
+        Ok(Self {
+            base,
+            user,
+            password,
+            client: client()?,
+        })
     }
 
     async fn call(
@@ -185,18 +236,29 @@ impl Api {
             .pop_if_empty()
             .push("api")
             .extend(path);
-        let mut request =
-            self.client.request(method, url).basic_auth(&self.user, Some(&self.password));
+        let mut request = self
+            .client
+            .request(method, url)
+            .basic_auth(&self.user, Some(&self.password));
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.context("failed to reach RabbitMQ's management API")?;
+        let answer = request
+            .send()
+            .await
+            .context("failed to reach RabbitMQ's management API")?;
         let status = answer.status();
-        ensure!(status.is_success(), "RabbitMQ's management API answered {status} to {path:?}");
+        ensure!(
+            status.is_success(),
+            "RabbitMQ's management API answered {status} to {path:?}"
+        );
         Ok(answer)
     }
 }
 
 fn client() -> anyhow::Result<Client> {
-    Ok(Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?)
+    Ok(Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20))
+        .build()?)
 }

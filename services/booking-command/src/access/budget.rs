@@ -113,10 +113,15 @@ impl Budget {
             Api::Directory => self.limits.directory_per_user_per_minute,
         };
         let rates = [
-            (payer.project_bucket(), Rate::within(self.limits.per_project_per_minute)),
+            (
+                payer.project_bucket(),
+                Rate::within(self.limits.per_project_per_minute),
+            ),
             (payer.user_bucket(), Rate::within(per_user)),
         ];
-        self.database.tx("take_budget", async |tx| take(tx, &rates, lane, wanted).await).await
+        self.database
+            .tx("take_budget", |tx| Box::pin(take(tx, &rates, lane, wanted)))
+            .await
     }
 
     /// Closes a payer for every replica.
@@ -167,7 +172,9 @@ async fn take(
         Some(locked) => locked,
         None => {
             create(&mut *tx, rates).await?;
-            lock(&mut *tx, rates).await?.ok_or(CommandError::Aborted { reason: "OVERTAKEN" })?
+            lock(&mut *tx, rates).await?.ok_or(CommandError::Aborted {
+                reason: "OVERTAKEN",
+            })?
         }
     };
     let grant = lanes::take(&mut buckets, lane, wanted, now);

@@ -2,6 +2,7 @@
 
 use roomsync_domain::{MailAddress, TenantId};
 use roomsync_google::ServiceAccountKey;
+use sqlx::PgConnection;
 
 use super::{
     connections::{self, Connection, NewConnection},
@@ -35,7 +36,10 @@ impl Lender {
         })
         .await?;
         let place = Connection::place(command.tenant);
-        let sealed = self.ring.seal(command.key_json, &place).map_err(anyhow::Error::from)?;
+        let sealed = self
+            .ring
+            .seal(command.key_json, &place)
+            .map_err(anyhow::Error::from)?;
         let new = NewConnection {
             tenant: command.tenant,
             domain: command.directory_subject.domain(),
@@ -46,15 +50,17 @@ impl Lender {
             key: &sealed,
         };
         self.database
-            .tx("connect", async |tx| {
-                gate::module(&mut *tx, command.tenant).await?;
-                if connections::activate(&mut *tx, &new).await?.is_some() {
-                    links::verify_all_again(&mut *tx, command.tenant).await?;
-                }
-                Ok::<_, CommandError>(())
-            })
+            .tx("connect", |tx| Box::pin(store(tx, &new)))
             .await?;
         tracing::info!(tenant = %command.tenant, "connected with a key");
         Ok(())
     }
+}
+
+async fn store(tx: &mut PgConnection, new: &NewConnection<'_>) -> Result<(), CommandError> {
+    gate::module(&mut *tx, new.tenant).await?;
+    if connections::activate(&mut *tx, new).await?.is_some() {
+        links::verify_all_again(tx, new.tenant).await?;
+    }
+    Ok(())
 }

@@ -42,7 +42,9 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
             })
             .await?;
         let status = status::read(&self.lender.database, &tenant).await?;
-        Ok(Response::new(proto::ConnectWithKeyResponse { status: Some(status) }))
+        Ok(Response::new(proto::ConnectWithKeyResponse {
+            status: Some(status),
+        }))
     }
 
     async fn get_status(
@@ -52,6 +54,8 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
         gate::module(self.lender.database.pool(), &tenant).await?;
         let status = status::read(&self.lender.database, &tenant).await?;
-        Ok(Response::new(proto::GetStatusResponse { status: Some(status) }))
+        Ok(Response::new(proto::GetStatusResponse {
+            status: Some(status),
+        }))
     }
 }

@@ -83,7 +83,10 @@ pub async fn get(
         project: row.project,
         directory_subject: mail(row.directory_subject)?,
         rooms_subject: mail(row.rooms_subject)?,
-        key: Sealed { bytes: row.sealed_key, key_id: row.sealed_with },
+        key: Sealed {
+            bytes: row.sealed_key,
+            key_id: row.sealed_with,
+        },
         connected_at: row.connected_at,
     }))
 }

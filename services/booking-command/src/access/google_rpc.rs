@@ -44,7 +44,9 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
         let purpose = purpose(sent.actor.as_ref())?;
         let lane = lane(sent.lane())?;
-        let units = u32::try_from(sent.units).ok().filter(|units| (1..=20).contains(units));
+        let units = u32::try_from(sent.units)
+            .ok()
+            .filter(|units| (1..=20).contains(units));
         let units = units.ok_or_else(|| CommandError::invalid("units", "1 to 20"))?;
 
         let connection = self.lender.usable(&tenant).await?;
@@ -102,10 +104,15 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
 
 impl GoogleAccessRpc {
     fn count(&self, lane: proto::Lane, wanted: u32, granted: u32) {
-        let labels =
-            |outcome| [KeyValue::new("lane", lane.as_str_name()), KeyValue::new("outcome", outcome)];
+        let labels = |outcome| {
+            [
+                KeyValue::new("lane", lane.as_str_name()),
+                KeyValue::new("outcome", outcome),
+            ]
+        };
         self.units.add(u64::from(granted), &labels("granted"));
-        self.units.add(u64::from(wanted.saturating_sub(granted)), &labels("waits"));
+        self.units
+            .add(u64::from(wanted.saturating_sub(granted)), &labels("waits"));
     }
 }
 
@@ -122,8 +129,9 @@ fn lane(lane: proto::Lane) -> Result<Lane, CommandError> {
         proto::Lane::Interactive => Ok(Lane::Interactive),
         proto::Lane::Live => Ok(Lane::Live),
         proto::Lane::Background => Ok(Lane::Background),
-        proto::Lane::Unspecified => {
-            Err(CommandError::invalid("lane", "interactive, live or background"))
-        }
+        proto::Lane::Unspecified => Err(CommandError::invalid(
+            "lane",
+            "interactive, live or background",
+        )),
     }
 }

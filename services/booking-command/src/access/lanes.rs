@@ -53,7 +53,10 @@ impl Rate {
     pub fn within(limit_per_minute: u32) -> Self {
         let limit = f64::from(limit_per_minute);
         let capacity = limit * BURST_SHARE;
-        Self { capacity, per_second: (limit * SAFE_SHARE - capacity) / 60.0 }
+        Self {
+            capacity,
+            per_second: (limit * SAFE_SHARE - capacity) / 60.0,
+        }
     }
 }
 
@@ -107,21 +110,35 @@ pub fn take(buckets: &mut [Bucket], lane: Lane, wanted: u32, now: DateTime<Utc>)
     for bucket in &mut *buckets {
         bucket.refill(now);
     }
-    let free = buckets.iter().map(|bucket| bucket.free(lane, now)).min().unwrap_or(0);
+    let free = buckets
+        .iter()
+        .map(|bucket| bucket.free(lane, now))
+        .min()
+        .unwrap_or(0);
     let units = free.min(wanted);
     if units > 0 {
         for bucket in buckets {
             bucket.tokens -= f64::from(units);
         }
-        return Grant { units, not_before: now };
+        return Grant {
+            units,
+            not_before: now,
+        };
     }
     let empty = || |bucket: &&mut Bucket| bucket.free(lane, now) == 0;
-    let not_before =
-        buckets.iter_mut().filter(empty()).map(|b| b.next_slot(lane, now)).max().unwrap_or(now);
+    let not_before = buckets
+        .iter_mut()
+        .filter(empty())
+        .map(|b| b.next_slot(lane, now))
+        .max()
+        .unwrap_or(now);
     for bucket in buckets.iter_mut().filter(empty()) {
         *bucket.slots.of(lane) = Some(not_before + seconds(1.0 / bucket.rate.per_second));
     }
-    Grant { units: 0, not_before }
+    Grant {
+        units: 0,
+        not_before,
+    }
 }
 
 impl Bucket {
@@ -154,7 +171,9 @@ impl Bucket {
     fn next_slot(&mut self, lane: Lane, now: DateTime<Utc>) -> DateTime<Utc> {
         let missing = (self.floor(lane) + 1.0 - self.tokens).max(0.0);
         let refilled = now + seconds(missing / self.rate.per_second);
-        let first = self.closed_until.map_or(refilled, |until| until.max(refilled));
+        let first = self
+            .closed_until
+            .map_or(refilled, |until| until.max(refilled));
         match *self.slots.of(lane) {
             Some(slot) if slot > first && slot - first < LONGEST_QUEUE => slot,
             _ => first,
@@ -163,7 +182,10 @@ impl Bucket {
 }
 
 /// A duration, rounded up to the microseconds that PostgreSQL keeps.
-#[expect(clippy::cast_possible_truncation, reason = "at most some minutes in microseconds")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "at most some minutes in microseconds"
+)]
 fn seconds(seconds: f64) -> Duration {
     Duration::microseconds((seconds * 1e6).ceil() as i64)
 }
@@ -221,8 +243,9 @@ mod tests {
     fn waiters_get_slots_one_refill_apart_and_find_their_unit_there() {
         let mut buckets = [full(600)];
         take(&mut buckets, Lane::Interactive, 1000, start());
-        let slots: Vec<_> =
-            (0..20).map(|_| take(&mut buckets, Lane::Live, 5, start()).not_before).collect();
+        let slots: Vec<_> = (0..20)
+            .map(|_| take(&mut buckets, Lane::Live, 5, start()).not_before)
+            .collect();
         for pair in slots.windows(2) {
             assert!((pair[1] - pair[0]).as_seconds_f64() >= 1.0 / 7.5 - 1e-6);
         }
@@ -255,7 +278,12 @@ mod tests {
     fn a_transaction_that_began_earlier_refills_nothing() {
         let mut buckets = [full(600)];
         take(&mut buckets, Lane::Interactive, 1000, start());
-        take(&mut buckets, Lane::Interactive, 1, start() - Duration::seconds(10));
+        take(
+            &mut buckets,
+            Lane::Interactive,
+            1,
+            start() - Duration::seconds(10),
+        );
         assert!(buckets[0].tokens < 1.0 && buckets[0].refilled_at == start());
     }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use roomsync_domain::{LinkReason, MailAddress, TenantId};
 use roomsync_google::{AccessLostWhy, Advice, Google, GoogleError};
 use roomsync_postgres::Database;
+use sqlx::PgConnection;
 
 use super::{
     budget::{Budget, BudgetConfig, Payer},
@@ -30,7 +31,12 @@ impl Lender {
     /// A lender on a database.
     pub fn new(database: Database, google: Google, ring: Keyring, limits: BudgetConfig) -> Self {
         let budget = Budget::new(database.clone(), limits);
-        Self { database, google, ring: Arc::new(ring), budget }
+        Self {
+            database,
+            google,
+            ring: Arc::new(ring),
+            budget,
+        }
     }
 
     /// A tenant's connection, if Google may be called through it.
@@ -58,21 +64,27 @@ impl Lender {
     ) -> Result<(), CommandError> {
         let lost = self
             .database
-            .tx("lose_connection", async |tx| {
-                let lost = connections::lose(&mut *tx, connection, why.as_str()).await?;
-                if lost {
-                    let reason = Some(LinkReason::AccessLost);
-                    links::announce_all(&mut *tx, &connection.tenant, reason).await?;
-                    links::all_due(tx, &connection.tenant).await?;
-                }
-                Ok::<_, CommandError>(lost)
-            })
+            .tx("lose_connection", |tx| Box::pin(lose(tx, connection, why)))
             .await?;
         if lost {
             tracing::warn!(tenant = %connection.tenant, why = why.as_str(), "the connection to google is lost");
         }
         Ok(())
     }
+}
+
+async fn lose(
+    tx: &mut PgConnection,
+    connection: &Connection,
+    why: AccessLostWhy,
+) -> Result<bool, CommandError> {
+    let lost = connections::lose(&mut *tx, connection, why.as_str()).await?;
+    if lost {
+        let reason = Some(LinkReason::AccessLost);
+        links::announce_all(&mut *tx, &connection.tenant, reason).await?;
+        links::all_due(tx, &connection.tenant).await?;
+    }
+    Ok(lost)
 }
 
 /// Whose budget a subject's calls count on.
@@ -101,7 +113,9 @@ pub(super) fn unavailable(retry_after: Option<Duration>) -> CommandError {
 pub(super) fn fault(error: &GoogleError) -> Option<CommandError> {
     match error {
         // Our own clock: nothing that the organisation could set right.
-        GoogleError::AccessLost { why: AccessLostWhy::ClockSkew } => Some(unavailable(None)),
+        GoogleError::AccessLost {
+            why: AccessLostWhy::ClockSkew,
+        } => Some(unavailable(None)),
         GoogleError::QuotaExceeded => Some(unavailable(Some(Duration::from_secs(3600)))),
         error => match error.advice() {
             Advice::Retry { after } => Some(unavailable(after)),

@@ -42,7 +42,11 @@ impl Lender {
         let refused = |error| refusal(Purpose::Directory, &error);
         let (access, _) = self.try_token(candidate, Purpose::Directory).await?;
         // One page: the answer's status is the proof, its first resource helps with the next one.
-        let page = self.google.list_resources(&access, None, None).await.map_err(refused)?;
+        let page = self
+            .google
+            .list_resources(&access, None, None)
+            .await
+            .map_err(refused)?;
         Ok(page.items.into_iter().next())
     }
 
@@ -52,7 +56,9 @@ impl Lender {
         resource: Option<&CalendarResource>,
     ) -> Result<(), CommandError> {
         let (access, lease) = self.try_token(candidate, Purpose::Rooms).await?;
-        let Some(resource) = resource else { return Ok(()) };
+        let Some(resource) = resource else {
+            return Ok(());
+        };
         let query = ListQuery {
             single_events: true,
             time_min: Some(lease.now),
@@ -61,7 +67,11 @@ impl Lender {
             ..ListQuery::default()
         };
         let tenant = candidate.tenant;
-        match self.google.list_events(&access, &resource.resource_email, &query).await {
+        match self
+            .google
+            .list_events(&access, &resource.resource_email, &query)
+            .await
+        {
             Ok(page) if page.access_role.may_decline() => Ok(()),
             Ok(page) => {
                 let role = page.access_role.as_str();
@@ -84,7 +94,13 @@ impl Lender {
         candidate: &Candidate<'_>,
         purpose: Purpose,
     ) -> Result<(Access, Lease), CommandError> {
-        let Candidate { tenant, key, project, directory, rooms } = *candidate;
+        let Candidate {
+            tenant,
+            key,
+            project,
+            directory,
+            rooms,
+        } = *candidate;
         let subject = match purpose {
             Purpose::Directory => directory,
             Purpose::Rooms => rooms,
@@ -92,7 +108,9 @@ impl Lender {
         let payer = payer(tenant, project, subject, purpose);
         let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
         if lease.grant.units == 0 {
-            return Err(unavailable((lease.grant.not_before - lease.now).to_std().ok()));
+            return Err(unavailable(
+                (lease.grant.not_before - lease.now).to_std().ok(),
+            ));
         }
         let token = self
             .google
@@ -100,7 +118,13 @@ impl Lender {
             .await
             .map_err(|error| refusal(purpose, &error))?;
         let quota_user = quota_user(tenant, subject);
-        Ok((Access { token: token.token, quota_user }, lease))
+        Ok((
+            Access {
+                token: token.token,
+                quota_user,
+            },
+            lease,
+        ))
     }
 }
 
@@ -116,8 +140,12 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
             let expected = "a key that Google accepts: it, or its account, is deleted or disabled";
             return key_invalid(expected);
         }
-        GoogleError::AccessLost { why: AccessLostWhy::NotDelegated } => "scope_not_delegated",
-        GoogleError::AccessLost { why: AccessLostWhy::SubjectUnknown } => "unknown_subject",
+        GoogleError::AccessLost {
+            why: AccessLostWhy::NotDelegated,
+        } => "scope_not_delegated",
+        GoogleError::AccessLost {
+            why: AccessLostWhy::SubjectUnknown,
+        } => "unknown_subject",
         GoogleError::Forbidden { reason } if reason == reason::MISSING_SCOPE => {
             "scope_not_delegated"
         }
@@ -136,7 +164,10 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
 
 /// INVALID_ARGUMENT `KEY_INVALID`.
 pub(super) fn key_invalid(expected: impl Into<String>) -> CommandError {
-    CommandError::Invalid { reason: "KEY_INVALID", metadata: vec![("expected", expected.into())] }
+    CommandError::Invalid {
+        reason: "KEY_INVALID",
+        metadata: vec![("expected", expected.into())],
+    }
 }
 
 #[cfg(test)]
@@ -148,15 +179,29 @@ mod tests {
     }
 
     fn forbidden(reason: &str) -> GoogleError {
-        GoogleError::Forbidden { reason: reason.to_owned() }
+        GoogleError::Forbidden {
+            reason: reason.to_owned(),
+        }
     }
 
     #[rstest::rstest]
-    #[case(Purpose::Directory, lost(AccessLostWhy::NotDelegated), "scope_not_delegated")]
+    #[case(
+        Purpose::Directory,
+        lost(AccessLostWhy::NotDelegated),
+        "scope_not_delegated"
+    )]
     #[case(Purpose::Rooms, lost(AccessLostWhy::SubjectUnknown), "unknown_subject")]
     #[case(Purpose::Rooms, lost(AccessLostWhy::Policy), "refused")]
-    #[case(Purpose::Directory, forbidden(reason::FORBIDDEN), "not_an_administrator")]
-    #[case(Purpose::Directory, forbidden(reason::MISSING_SCOPE), "scope_not_delegated")]
+    #[case(
+        Purpose::Directory,
+        forbidden(reason::FORBIDDEN),
+        "not_an_administrator"
+    )]
+    #[case(
+        Purpose::Directory,
+        forbidden(reason::MISSING_SCOPE),
+        "scope_not_delegated"
+    )]
     #[case(Purpose::Directory, forbidden(reason::API_DISABLED), "refused")]
     #[case(Purpose::Rooms, GoogleError::NotCalendarUser, "no_calendar")]
     #[case(Purpose::Rooms, GoogleError::Unauthorized, "refused")]
@@ -168,14 +213,19 @@ mod tests {
         let CommandError::Precondition { reason, metadata } = refusal(purpose, &error) else {
             panic!("another error")
         };
-        assert!(reason.starts_with(&purpose.as_str().to_uppercase()), "{reason}");
+        assert!(
+            reason.starts_with(&purpose.as_str().to_uppercase()),
+            "{reason}"
+        );
         assert_eq!(metadata[0], ("why", expected.to_owned()));
     }
 
     #[test]
     fn a_fault_of_google_proves_nothing() {
         let faults = [
-            GoogleError::Throttled { retry_after: Some(Duration::from_secs(7)) },
+            GoogleError::Throttled {
+                retry_after: Some(Duration::from_secs(7)),
+            },
             GoogleError::Unreadable("html"),
             lost(AccessLostWhy::ClockSkew),
         ];
@@ -188,6 +238,12 @@ mod tests {
     #[test]
     fn a_deleted_key_is_an_invalid_key() {
         let told = refusal(Purpose::Directory, &lost(AccessLostWhy::KeyRefused));
-        assert!(matches!(told, CommandError::Invalid { reason: "KEY_INVALID", .. }));
+        assert!(matches!(
+            told,
+            CommandError::Invalid {
+                reason: "KEY_INVALID",
+                ..
+            }
+        ));
     }
 }

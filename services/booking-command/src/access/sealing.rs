@@ -64,7 +64,9 @@ pub struct Keyring {
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.keys.iter().map(|(id, _)| id)).finish()
+        f.debug_list()
+            .entries(self.keys.iter().map(|(id, _)| id))
+            .finish()
     }
 }
 
@@ -83,7 +85,11 @@ impl Keyring {
                 .ok_or_else(|| SealingError::BadSecret(id.clone()))?;
             keys.push((id.clone(), key));
         }
-        if keys.is_empty() { Err(SealingError::NoKey) } else { Ok(Self { keys }) }
+        if keys.is_empty() {
+            Err(SealingError::NoKey)
+        } else {
+            Ok(Self { keys })
+        }
     }
 
     /// The id of the key that seals.
@@ -99,7 +105,10 @@ impl Keyring {
             .seal_in_place_append_tag(Aad::from(place.as_bytes()), &mut sealed)
             .map_err(|_| SealingError::DoesNotOpen)?;
         let bytes = [nonce.as_ref().as_slice(), &sealed].concat();
-        Ok(Sealed { bytes, key_id: id.clone() })
+        Ok(Sealed {
+            bytes,
+            key_id: id.clone(),
+        })
     }
 
     /// Opens what was sealed for a place.
@@ -109,8 +118,10 @@ impl Keyring {
             .iter()
             .find(|(id, _)| *id == sealed.key_id)
             .ok_or_else(|| SealingError::UnknownKey(sealed.key_id.clone()))?;
-        let (nonce, text) =
-            sealed.bytes.split_at_checked(NONCE_LEN).ok_or(SealingError::DoesNotOpen)?;
+        let (nonce, text) = sealed
+            .bytes
+            .split_at_checked(NONCE_LEN)
+            .ok_or(SealingError::DoesNotOpen)?;
         let nonce =
             Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealingError::DoesNotOpen)?;
         let mut text = text.to_vec();
@@ -140,15 +151,24 @@ mod tests {
     fn what_is_sealed_opens_in_its_place_only() {
         let ring = ring(&[("a", 1)]);
         let sealed = ring.seal(b"secret", "connection/t1").unwrap();
-        assert_eq!(ring.open(&sealed, "connection/t1").unwrap().expose_secret(), b"secret");
-        assert_eq!(ring.open(&sealed, "connection/t2").unwrap_err(), SealingError::DoesNotOpen);
+        assert_eq!(
+            ring.open(&sealed, "connection/t1").unwrap().expose_secret(),
+            b"secret"
+        );
+        assert_eq!(
+            ring.open(&sealed, "connection/t2").unwrap_err(),
+            SealingError::DoesNotOpen
+        );
     }
 
     #[test]
     fn a_rotated_ring_opens_the_old_and_seals_with_the_new() {
         let sealed = ring(&[("a", 1)]).seal(b"secret", "p").unwrap();
         let rotated = ring(&[("b", 2), ("a", 1)]);
-        assert_eq!(rotated.open(&sealed, "p").unwrap().expose_secret(), b"secret");
+        assert_eq!(
+            rotated.open(&sealed, "p").unwrap().expose_secret(),
+            b"secret"
+        );
         assert_eq!(rotated.seal(b"secret", "p").unwrap().key_id, "b");
         let without = ring(&[("b", 2)]).open(&sealed, "p").unwrap_err();
         assert_eq!(without, SealingError::UnknownKey("a".to_owned()));
@@ -164,7 +184,10 @@ mod tests {
             assert!(ring.open(&altered, "p").is_err(), "byte {index}");
         }
         for length in 0..sealed.bytes.len() {
-            let cut = Sealed { bytes: sealed.bytes[..length].to_vec(), ..sealed.clone() };
+            let cut = Sealed {
+                bytes: sealed.bytes[..length].to_vec(),
+                ..sealed.clone()
+            };
             assert!(ring.open(&cut, "p").is_err(), "length {length}");
         }
     }
@@ -172,7 +195,10 @@ mod tests {
     #[test]
     fn the_same_secret_never_looks_the_same_twice() {
         let ring = ring(&[("a", 1)]);
-        assert_ne!(ring.seal(b"secret", "p").unwrap(), ring.seal(b"secret", "p").unwrap());
+        assert_ne!(
+            ring.seal(b"secret", "p").unwrap(),
+            ring.seal(b"secret", "p").unwrap()
+        );
     }
 
     #[rstest::rstest]

@@ -26,7 +26,12 @@ impl TokenKey<'_> {
 
     /// Where it is sealed for.
     pub(super) fn place(&self) -> String {
-        format!("token/{}/{}/{}", self.tenant(), self.purpose.as_str(), self.subject())
+        format!(
+            "token/{}/{}/{}",
+            self.tenant(),
+            self.purpose.as_str(),
+            self.subject()
+        )
     }
 }
 
@@ -70,7 +75,10 @@ pub(super) async fn get(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| Stored {
-        sealed: Sealed { bytes: row.sealed_token, key_id: row.sealed_with },
+        sealed: Sealed {
+            bytes: row.sealed_token,
+            key_id: row.sealed_with,
+        },
         expires_at: row.expires_at,
         is_fresh: row.is_fresh,
     }))
@@ -100,7 +108,10 @@ pub(super) async fn claim(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Claim { until: row.until, now: row.now }))
+    Ok(row.map(|row| Claim {
+        until: row.until,
+        now: row.now,
+    }))
 }
 
 /// Stores a new token: replaced five minutes before its end, a short-lived one half-way.
@@ -118,7 +129,7 @@ pub(super) async fn store(
         SET sealed_token = $5,
             sealed_with = $6,
             minted_at = now(),
-            refresh_at = greatest($7 - interval '5 minutes', now() + ($7 - now()) / 2),
+            refresh_at = greatest($7::timestamptz - interval '5 minutes', now() + ($7 - now()) / 2),
             expires_at = $7,
             refreshing_until = NULL
         WHERE tenant_id = $1

@@ -43,7 +43,10 @@ impl Lender {
         connection: &Connection,
         purpose: Purpose,
     ) -> Result<Lent, CommandError> {
-        let key = TokenKey { connection, purpose };
+        let key = TokenKey {
+            connection,
+            purpose,
+        };
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = self.stored(key).await?;
@@ -71,27 +74,39 @@ impl Lender {
         connection: &Connection,
         purpose: Purpose,
     ) -> Result<(), CommandError> {
-        let key = TokenKey { connection, purpose };
+        let key = TokenKey {
+            connection,
+            purpose,
+        };
         if !rows::drop_refused(self.database.pool(), key).await? {
             return Ok(());
         }
         match self.token(connection, purpose).await {
             // Lost and announced, or not to be told now: the next one who asks will see.
-            Ok(_)
-            | Err(CommandError::Precondition { .. } | CommandError::Unavailable { .. }) => Ok(()),
+            Ok(_) | Err(CommandError::Precondition { .. } | CommandError::Unavailable { .. }) => {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
 
     /// The stored token, and whether it is fresh.
     async fn stored(&self, key: TokenKey<'_>) -> Result<Option<(Lent, bool)>, CommandError> {
-        let Some(Stored { sealed, expires_at, is_fresh }) =
-            rows::get(self.database.pool(), key).await?
+        let Some(Stored {
+            sealed,
+            expires_at,
+            is_fresh,
+        }) = rows::get(self.database.pool(), key).await?
         else {
             return Ok(None);
         };
         // A token that does not open (its sealing key was removed) is fetched anew.
-        let Ok(token) = self.ring.open(&sealed, &key.place()).map_err(drop).and_then(text) else {
+        let Ok(token) = self
+            .ring
+            .open(&sealed, &key.place())
+            .map_err(drop)
+            .and_then(text)
+        else {
             rows::drop_unreadable(self.database.pool(), key, &sealed.key_id).await?;
             return Ok(None);
         };
@@ -113,7 +128,10 @@ impl Lender {
                     .seal(new.token.expose_secret().as_bytes(), &key.place())
                     .map_err(anyhow::Error::from)?;
                 rows::store(self.database.pool(), key, claim, &sealed, new.expires_at).await?;
-                Ok(Lent { token: new.token, expires_at: new.expires_at })
+                Ok(Lent {
+                    token: new.token,
+                    expires_at: new.expires_at,
+                })
             }
             Ok(Err(error)) => {
                 rows::give_back(self.database.pool(), key, claim).await?;
@@ -147,15 +165,24 @@ impl Lender {
     ) -> Result<Result<AccessToken, GoogleError>, CommandError> {
         let service_account = self.key(key.connection).await?;
         let (subject, scopes) = (key.subject(), key.purpose.scopes());
-        Ok(self.google.service_account_token(&service_account, subject, scopes, now).await)
+        Ok(self
+            .google
+            .service_account_token(&service_account, subject, scopes, now)
+            .await)
     }
 
     /// The connection's key. One that an older sealing key sealed is sealed anew.
     async fn key(&self, connection: &Connection) -> Result<ServiceAccountKey, CommandError> {
         let place = Connection::place(&connection.tenant);
-        let file = self.ring.open(&connection.key, &place).map_err(anyhow::Error::from)?;
+        let file = self
+            .ring
+            .open(&connection.key, &place)
+            .map_err(anyhow::Error::from)?;
         if connection.key.key_id != self.ring.current() {
-            let anew = self.ring.seal(file.expose_secret(), &place).map_err(anyhow::Error::from)?;
+            let anew = self
+                .ring
+                .seal(file.expose_secret(), &place)
+                .map_err(anyhow::Error::from)?;
             connections::reseal(self.database.pool(), connection, &anew).await?;
         }
         let file = std::str::from_utf8(file.expose_secret()).map_err(anyhow::Error::from)?;
@@ -164,5 +191,7 @@ impl Lender {
 }
 
 fn text(bytes: SecretSlice<u8>) -> Result<SecretString, ()> {
-    std::str::from_utf8(bytes.expose_secret()).map(SecretString::from).map_err(drop)
+    std::str::from_utf8(bytes.expose_secret())
+        .map(SecretString::from)
+        .map_err(drop)
 }

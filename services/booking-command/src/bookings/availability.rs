@@ -37,11 +37,16 @@ pub async fn check_availability(
             mirrored: mirrored.get(object.as_str()).copied().unwrap_or(false),
         }
     };
-    Ok(pb::CheckAvailabilityResponse { objects: objects.iter().map(answer).collect() })
+    Ok(pb::CheckAvailabilityResponse {
+        objects: objects.iter().map(answer).collect(),
+    })
 }
 
 fn clip(blocking: Vec<TimeWindow>, window: TimeWindow) -> Vec<TimeWindow> {
-    let clipped = blocking.iter().filter_map(|block| block.clipped_to(&window)).collect();
+    let clipped = blocking
+        .iter()
+        .filter_map(|block| block.clipped_to(&window))
+        .collect();
     TimeWindow::merge(clipped)
 }
 
@@ -87,7 +92,10 @@ async fn mirrored(
     if rows.len() < objects.len() {
         return Err(CommandError::NotFound("OBJECT_NOT_FOUND"));
     }
-    Ok(rows.into_iter().map(|row| (row.object_id, row.mirrored)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.object_id, row.mirrored))
+        .collect())
 }
 
 /// What blocks each object within the window.

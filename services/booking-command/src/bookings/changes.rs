@@ -24,19 +24,29 @@ pub async fn list_changes(
     let object: ObjectId = validate::id("object_id", &request.object_id)?;
     let after = request.after_version;
     if after < 0 {
-        return Err(CommandError::invalid("after_version", "a version, or 0 for every change"));
+        return Err(CommandError::invalid(
+            "after_version",
+            "a version, or 0 for every change",
+        ));
     }
     let page_size = validate::page_size(request.page_size, 100, 500)?;
     let mut tx = snapshot::begin(database).await?;
     let object_version = version(&mut tx, tenant, &object).await?;
     let changes = page(&mut tx, tenant, &object, after, page_size).await?;
     tx.commit().await?;
-    let next = changes.first().map_or(object_version + 1, |(_, change)| change.version);
+    let next = changes
+        .first()
+        .map_or(object_version + 1, |(_, change)| change.version);
     if after < object_version && next != after + 1 {
-        return Err(CommandError::OutOfRange { reason: "VERSION_EXPIRED" });
+        return Err(CommandError::OutOfRange {
+            reason: "VERSION_EXPIRED",
+        });
     }
     Ok(pb::ListChangesResponse {
-        changes: changes.into_iter().map(|(id, change)| to_api(id, change)).collect(),
+        changes: changes
+            .into_iter()
+            .map(|(id, change)| to_api(id, change))
+            .collect(),
         object_version,
     })
 }
@@ -87,12 +97,24 @@ async fn page(
     )
     .fetch_all(tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.message_id, row.body.0)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.message_id, row.body.0))
+        .collect())
 }
 
 fn to_api(change_id: Uuid, change: ObjectChanged) -> pb::ObjectChange {
-    let ObjectChanged { tenant, object, version, changed_at, items, .. } = change;
-    let item = |item| pb::ChangeItem { item: Some(item_to_api(item, &tenant, &object, version)) };
+    let ObjectChanged {
+        tenant,
+        object,
+        version,
+        changed_at,
+        items,
+        ..
+    } = change;
+    let item = |item| pb::ChangeItem {
+        item: Some(item_to_api(item, &tenant, &object, version)),
+    };
     pb::ObjectChange {
         items: items.into_iter().map(item).collect(),
         object_id: object.to_string(),
@@ -113,8 +135,14 @@ fn item_to_api(
         ChangedItem::Booking { booking } => {
             Item::Booking(snapshot_to_api(&booking, tenant, object, version))
         }
-        ChangedItem::Reset { from } => Item::Reset(pb::ObjectReset { from: Some(stamp(from)) }),
-        ChangedItem::Link { link, state, reason } => Item::Link(pb::LinkChanged {
+        ChangedItem::Reset { from } => Item::Reset(pb::ObjectReset {
+            from: Some(stamp(from)),
+        }),
+        ChangedItem::Link {
+            link,
+            state,
+            reason,
+        } => Item::Link(pb::LinkChanged {
             link_id: link.to_string(),
             state: convert::api_word(state.as_str()),
             reason: reason.as_deref().map(convert::api_word).unwrap_or_default(),

@@ -17,9 +17,12 @@ pub async fn get_booking(
         .booking_id
         .parse()
         .map_err(|_| CommandError::invalid("booking_id", "the UUID of a booking"))?;
-    let booking =
-        find(database, tenant, id).await?.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
-    Ok(pb::GetBookingResponse { booking: Some(booking.to_api(tenant)) })
+    let booking = find(database, tenant, id)
+        .await?
+        .ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
+    Ok(pb::GetBookingResponse {
+        booking: Some(booking.to_api(tenant)),
+    })
 }
 
 async fn find(

@@ -45,7 +45,10 @@ pub async fn list_bookings(
     tx.commit().await?;
     let last = bookings.last().filter(|_| more).map(Place::of);
     Ok(pb::ListBookingsResponse {
-        bookings: bookings.iter().map(|booking| booking.to_api(tenant)).collect(),
+        bookings: bookings
+            .iter()
+            .map(|booking| booking.to_api(tenant))
+            .collect(),
         next_page_token: last.map(Place::to_token).unwrap_or_default(),
         object_versions,
     })
@@ -140,7 +143,10 @@ async fn versions(
     bookings: &[Booking],
 ) -> Result<HashMap<String, i64>, CommandError> {
     let wanted: Vec<&str> = if named.is_empty() {
-        bookings.iter().map(|booking| booking.object.as_str()).collect()
+        bookings
+            .iter()
+            .map(|booking| booking.object.as_str())
+            .collect()
     } else {
         named.iter().map(ObjectId::as_str).collect()
     };
@@ -162,5 +168,8 @@ async fn versions(
     if rows.len() < named.len() {
         return Err(CommandError::NotFound("OBJECT_NOT_FOUND"));
     }
-    Ok(rows.into_iter().map(|row| (row.object_id, row.version)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.object_id, row.version))
+        .collect())
 }

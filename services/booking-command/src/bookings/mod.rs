@@ -13,6 +13,8 @@ mod page;
 pub mod record;
 pub mod service;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 pub mod write;
 
 pub use record::Booking;

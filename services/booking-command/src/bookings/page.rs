@@ -16,7 +16,10 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn of(booking: &Booking) -> Self {
-        Self { starts_at: booking.details.window.starts_at(), booking: booking.id }
+        Self {
+            starts_at: booking.details.window.starts_at(),
+            booking: booking.id,
+        }
     }
 
     pub(super) fn to_token(self) -> String {
@@ -30,14 +33,19 @@ impl Place {
             return Ok(None);
         }
         let expected = "the next_page_token of the page before";
-        Self::read(token).map(Some).ok_or_else(|| CommandError::invalid("page_token", expected))
+        Self::read(token)
+            .map(Some)
+            .ok_or_else(|| CommandError::invalid("page_token", expected))
     }
 
     fn read(token: &str) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let (micros, booking) = text.strip_prefix("1.")?.split_once('.')?;
         let starts_at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
-        Some(Self { starts_at, booking: booking.parse().ok()? })
+        Some(Self {
+            starts_at,
+            booking: booking.parse().ok()?,
+        })
     }
 }
 
@@ -48,7 +56,10 @@ mod tests {
     #[test]
     fn a_token_names_its_place() {
         let starts_at = DateTime::from_timestamp_micros(-1_700_000_000_123_456).unwrap();
-        let place = Place { starts_at, booking: BookingId::new() };
+        let place = Place {
+            starts_at,
+            booking: BookingId::new(),
+        };
         assert_eq!(Place::from_token(&place.to_token()).unwrap(), Some(place));
         assert_eq!(Place::from_token("").unwrap(), None);
     }

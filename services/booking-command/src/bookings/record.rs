@@ -5,12 +5,12 @@ use roomsync_domain::{
     Booker, BookingId, BookingState, Cause, Flags, ObjectId, OccurrenceKey, TenantId, TimeWindow,
     decide::{Details, Known},
 };
-use roomsync_messages::BookingSnapshot;
+use roomsync_messages::{BookingSnapshot, ChangedItem};
 use roomsync_proto::booking::v1 as pb;
 use sqlx::error::BoxDynError;
 use uuid::Uuid;
 
-use crate::{convert, validate::stamp};
+use crate::{changes::LockedObject, convert, validate::stamp};
 
 /// Who manages every booking here.
 pub const EXTERNAL_PROVIDER: &str = "google";
@@ -51,6 +51,15 @@ impl Booking {
         }
     }
 
+    /// Stamps a booking that changed and adds it to what is published: its row holds the version
+    /// under which the item goes out.
+    pub fn stage(&mut self, object: &LockedObject, items: &mut Vec<ChangedItem>) {
+        self.updated_at = object.now();
+        self.object_version = object.version_of_item(items.len());
+        let booking = self.snapshot();
+        items.push(ChangedItem::Booking { booking });
+    }
+
     /// The booking as messages carry it: ids only.
     pub fn snapshot(&self) -> BookingSnapshot {
         BookingSnapshot {
@@ -72,7 +81,10 @@ impl Booking {
     pub fn to_api(&self, tenant: &TenantId) -> pb::Booking {
         let title = self.details.title.clone().unwrap_or_default();
         let version = self.object_version;
-        pb::Booking { title, ..snapshot_to_api(&self.snapshot(), tenant, &self.object, version) }
+        pb::Booking {
+            title,
+            ..snapshot_to_api(&self.snapshot(), tenant, &self.object, version)
+        }
     }
 }
 
@@ -97,7 +109,11 @@ pub fn snapshot_to_api(
         private: booking.private,
         title: String::new(),
         flags: convert::flags(Flags::from_words(&booking.flags)),
-        cause: booking.cause.as_deref().map(convert::api_word).unwrap_or_default(),
+        cause: booking
+            .cause
+            .as_deref()
+            .map(convert::api_word)
+            .unwrap_or_default(),
         object_version,
         all_day: booking.all_day,
         created_at: Some(stamp(booking.created_at)),
@@ -139,7 +155,10 @@ impl TryFrom<Row> for Booking {
 impl Row {
     fn read(self) -> Result<Booking, BoxDynError> {
         let key = match (self.series_id, self.original_start) {
-            (Some(series), Some(original_start)) => OccurrenceKey::Slot { series, original_start },
+            (Some(series), Some(original_start)) => OccurrenceKey::Slot {
+                series,
+                original_start,
+            },
             _ => OccurrenceKey::Event(self.event_id.clone()),
         };
         Ok(Booking {
@@ -181,8 +200,12 @@ pub fn booker_columns(booker: &Booker) -> (&'static str, Option<&str>) {
 
 fn booker(kind: &str, id: Option<String>) -> Result<Booker, BoxDynError> {
     match (kind, id) {
-        ("user", Some(id)) => Ok(Booker::User { user: id.try_into()? }),
-        ("device", Some(id)) => Ok(Booker::Device { device: id.try_into()? }),
+        ("user", Some(id)) => Ok(Booker::User {
+            user: id.try_into()?,
+        }),
+        ("device", Some(id)) => Ok(Booker::Device {
+            device: id.try_into()?,
+        }),
         ("anonymous", None) => Ok(Booker::Anonymous),
         _ => Err("a kind of booker that this version does not know".into()),
     }

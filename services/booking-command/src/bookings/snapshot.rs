@@ -8,5 +8,8 @@ use sqlx::{Postgres, Transaction};
 pub(super) async fn begin(
     database: &Database,
 ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    database.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+    database
+        .pool()
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        .await
 }

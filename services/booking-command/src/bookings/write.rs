@@ -176,9 +176,10 @@ impl<'a> Columns<'a> {
         let details = &booking.details;
         let (series_id, original_start) = match &booking.key {
             OccurrenceKey::Event(_) => (None, None),
-            OccurrenceKey::Slot { series, original_start } => {
-                (Some(series.as_str()), Some(*original_start))
-            }
+            OccurrenceKey::Slot {
+                series,
+                original_start,
+            } => (Some(series.as_str()), Some(*original_start)),
         };
         let (booker_kind, booker_id) = booker_columns(&details.booker);
         self.booking_id.push(booking.id.0);
@@ -195,7 +196,8 @@ impl<'a> Columns<'a> {
         self.private.push(details.private);
         self.title.push(details.title.as_deref());
         self.flags.push(booking.flags.words().join(","));
-        self.cause.push(booking.cause.map(roomsync_domain::Cause::as_str));
+        self.cause
+            .push(booking.cause.map(roomsync_domain::Cause::as_str));
         self.object_version.push(booking.object_version);
         self.updated_at.push(booking.updated_at);
     }

@@ -52,10 +52,18 @@ fn object(path: &str, sent: &proto::Object) -> Result<Object, CommandError> {
     )?;
     let time_zone = validate::time_zone(format_args!("{path}.time_zone"), &sent.time_zone)?;
     if sent.capacity < 0 {
-        return Err(CommandError::invalid(format!("{path}.capacity"), "0 for unknown, or more"));
+        return Err(CommandError::invalid(
+            format!("{path}.capacity"),
+            "0 for unknown, or more",
+        ));
     }
     let path_of_blocked = format!("{path}.blocked");
-    validate::at_most(&path_of_blocked, &sent.blocked, MOST_BLOCKED, "at most 1000 windows")?;
+    validate::at_most(
+        &path_of_blocked,
+        &sent.blocked,
+        MOST_BLOCKED,
+        "at most 1000 windows",
+    )?;
     let blocked = sent.blocked.iter().enumerate().map(|(index, window)| {
         validate::window(format_args!("{path_of_blocked}[{index}]"), Some(window))
     });
@@ -87,7 +95,10 @@ mod tests {
 
     fn window(starts: i64, ends: i64) -> Window {
         let at = |seconds| Some(Timestamp { seconds, nanos: 0 });
-        Window { starts_at: at(starts), ends_at: at(ends) }
+        Window {
+            starts_at: at(starts),
+            ends_at: at(ends),
+        }
     }
 
     #[rstest::rstest]
@@ -104,13 +115,24 @@ mod tests {
     )]
     #[case(proto::Object { blocked: vec![window(1, 2); 1001], ..good() }, "objects[1].blocked")]
     fn the_bad_field_is_named(#[case] bad: proto::Object, #[case] field: &str) {
-        let first = proto::Object { object_id: "o0".to_owned(), ..good() };
+        let first = proto::Object {
+            object_id: "o0".to_owned(),
+            ..good()
+        };
         let error = objects(&[first, bad]).unwrap_err();
-        assert!(matches!(&error, CommandError::InvalidField { field: f, .. } if f == field), "{error}");
+        assert!(
+            matches!(&error, CommandError::InvalidField { field: f, .. } if f == field),
+            "{error}"
+        );
     }
 
     #[test]
     fn more_than_500_objects_are_refused() {
-        assert!(objects(&vec![good(); 501]).unwrap_err().to_string().contains("500"));
+        assert!(
+            objects(&vec![good(); 501])
+                .unwrap_err()
+                .to_string()
+                .contains("500")
+        );
     }
 }

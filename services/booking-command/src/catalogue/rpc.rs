@@ -3,6 +3,7 @@
 use roomsync_domain::{ObjectId, TenantId};
 use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{read, store};
@@ -21,18 +22,18 @@ impl CatalogueRpc {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+}
 
-    async fn delete(&self, tenant: &TenantId, objects: &[String]) -> Result<(), CommandError> {
-        self.database
-            .tx("delete_objects", async |tx| {
-                gate::tenant(&mut *tx, tenant).await?;
-                links::close_of_objects(&mut *tx, tenant, objects).await?;
-                store::delete(&mut *tx, tenant, objects).await?;
-                // Once more: a link made since is visible now, and none can be made any more.
-                links::close_of_objects(&mut *tx, tenant, objects).await
-            })
-            .await
-    }
+async fn delete(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    objects: &[String],
+) -> Result<(), CommandError> {
+    gate::tenant(&mut *tx, tenant).await?;
+    links::close_of_objects(&mut *tx, tenant, objects).await?;
+    store::delete(&mut *tx, tenant, objects).await?;
+    // Once more: a link made since is visible now, and none can be made any more.
+    links::close_of_objects(&mut *tx, tenant, objects).await
 }
 
 #[tonic::async_trait]
@@ -46,7 +47,9 @@ impl proto::catalogue_service_server::CatalogueService for CatalogueRpc {
         gate::tenant(self.database.pool(), &tenant).await?;
         let objects = read::objects(&sent.objects)?;
         self.database
-            .tx("upsert_objects", async |tx| store::upsert(tx, &tenant, &objects).await)
+            .tx("upsert_objects", |tx| {
+                Box::pin(store::upsert(tx, &tenant, &objects))
+            })
             .await?;
         Ok(Response::new(proto::UpsertObjectsResponse {}))
     }
@@ -57,11 +60,19 @@ impl proto::catalogue_service_server::CatalogueService for CatalogueRpc {
     ) -> Result<Response<proto::DeleteObjectsResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        validate::at_most("object_ids", &sent.object_ids, MOST_DELETED, "at most 500 ids")?;
+        validate::at_most(
+            "object_ids",
+            &sent.object_ids,
+            MOST_DELETED,
+            "at most 500 ids",
+        )?;
         for (index, id) in sent.object_ids.iter().enumerate() {
             validate::id::<ObjectId>(format_args!("object_ids[{index}]"), id)?;
         }
-        self.delete(&tenant, &sent.object_ids).await?;
+        let ids = sent.object_ids.as_slice();
+        self.database
+            .tx("delete_objects", |tx| Box::pin(delete(tx, &tenant, ids)))
+            .await?;
         Ok(Response::new(proto::DeleteObjectsResponse {}))
     }
 }

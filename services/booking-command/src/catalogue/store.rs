@@ -16,8 +16,14 @@ pub(super) async fn upsert(
 ) -> Result<(), CommandError> {
     let ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
     let names: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
-    let locations: Vec<&str> = objects.iter().map(|object| object.location.as_str()).collect();
-    let zones: Vec<&str> = objects.iter().map(|object| object.time_zone.as_str()).collect();
+    let locations: Vec<&str> = objects
+        .iter()
+        .map(|object| object.location.as_str())
+        .collect();
+    let zones: Vec<&str> = objects
+        .iter()
+        .map(|object| object.time_zone.as_str())
+        .collect();
     let capacities: Vec<i32> = objects.iter().map(|object| object.capacity).collect();
     sqlx::query!(
         "
@@ -65,7 +71,11 @@ async fn replace_blocks(
     )
     .execute(&mut *tx)
     .await?;
-    let blocks = || objects.iter().flat_map(|o| o.blocked.iter().map(|window| (&o.id, window)));
+    let blocks = || {
+        objects
+            .iter()
+            .flat_map(|o| o.blocked.iter().map(|window| (&o.id, window)))
+    };
     let owners: Vec<&str> = blocks().map(|(id, _)| id.as_str()).collect();
     let starts: Vec<DateTime<Utc>> = blocks().map(|(_, window)| window.starts_at()).collect();
     let ends: Vec<DateTime<Utc>> = blocks().map(|(_, window)| window.ends_at()).collect();
@@ -140,5 +150,7 @@ pub async fn lock_living(
     )
     .fetch_optional(tx)
     .await?;
-    found.map(|_| ()).ok_or(CommandError::NotFound("OBJECT_NOT_FOUND"))
+    found
+        .map(|_| ())
+        .ok_or(CommandError::NotFound("OBJECT_NOT_FOUND"))
 }

@@ -39,7 +39,11 @@ pub async fn close_of_objects(
     for row in closed {
         let link = LinkId(row.link_id);
         let object: ObjectId = row.object_id.parse().map_err(anyhow::Error::from)?;
-        let item = ChangedItem::Link { link, state: LinkState::Closing, reason: None };
+        let item = ChangedItem::Link {
+            link,
+            state: LinkState::Closing,
+            reason: None,
+        };
         changes::publish(&mut *tx, tenant, &object, vec![item], None).await?;
         outbox::push(&mut *tx, &LinkDue { link }).await?;
     }

@@ -52,7 +52,11 @@ pub async fn announce_all(
         let object: ObjectId = row.object_id.parse().map_err(anyhow::Error::from)?;
         let state: LinkState = row.state.parse().map_err(anyhow::Error::from)?;
         let reason = reason.map(|reason| reason.as_str().to_owned());
-        let item = ChangedItem::Link { link: LinkId(row.link_id), state, reason };
+        let item = ChangedItem::Link {
+            link: LinkId(row.link_id),
+            state,
+            reason,
+        };
         changes::publish(&mut *tx, tenant, &object, vec![item], None).await?;
     }
     Ok(())

@@ -40,7 +40,9 @@ pub(super) async fn link_object(
             });
         }
     }
-    Err(CommandError::Aborted { reason: "OVERTAKEN" })
+    Err(CommandError::Aborted {
+        reason: "OVERTAKEN",
+    })
 }
 
 /// The object has a link: with this resource it is answered, and tried again if it failed.
@@ -74,7 +76,11 @@ async fn due(
     object: &ObjectId,
     link: LinkId,
 ) -> Result<(), CommandError> {
-    let pending = ChangedItem::Link { link, state: LinkState::Pending, reason: None };
+    let pending = ChangedItem::Link {
+        link,
+        state: LinkState::Pending,
+        reason: None,
+    };
     changes::publish(&mut *tx, tenant, object, vec![pending], None).await?;
     outbox::push(tx, &LinkDue { link }).await?;
     Ok(())
@@ -85,5 +91,7 @@ async fn read(
     tenant: &TenantId,
     link: LinkId,
 ) -> Result<LinkRow, CommandError> {
-    store::get(tx, tenant, link).await?.ok_or(CommandError::NotFound("LINK_NOT_FOUND"))
+    store::get(tx, tenant, link)
+        .await?
+        .ok_or(CommandError::NotFound("LINK_NOT_FOUND"))
 }

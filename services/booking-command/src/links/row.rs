@@ -46,7 +46,11 @@ impl LinkRow {
             resource_email: self.resource_email.clone(),
             state: state(self.state()).into(),
             reason: self.reason.as_deref().unwrap_or_default().to_uppercase(),
-            capabilities: self.capabilities.iter().map(|word| capability(word).into()).collect(),
+            capabilities: self
+                .capabilities
+                .iter()
+                .map(|word| capability(word).into())
+                .collect(),
             requested_at: Some(stamp(self.requested_at)),
             last_attempt_at: at(self.last_attempt_at),
             verified_at: at(self.verified_at),

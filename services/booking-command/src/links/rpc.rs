@@ -34,9 +34,13 @@ impl proto::link_service_server::LinkService for LinkRpc {
         let resource = validate::resource_email("resource_email", &sent.resource_email)?;
         let row = self
             .database
-            .tx("link_object", async |tx| link_object(tx, &tenant, &object, &resource).await)
+            .tx("link_object", |tx| {
+                Box::pin(link_object(tx, &tenant, &object, &resource))
+            })
             .await?;
-        Ok(Response::new(proto::LinkObjectResponse { link: Some(row.to_proto()) }))
+        Ok(Response::new(proto::LinkObjectResponse {
+            link: Some(row.to_proto()),
+        }))
     }
 
     async fn get_link(
@@ -49,8 +53,12 @@ impl proto::link_service_server::LinkService for LinkRpc {
         // What is no id of ours is the id of no link.
         let missing = || CommandError::NotFound("LINK_NOT_FOUND");
         let link: LinkId = sent.link_id.parse().map_err(|_| missing())?;
-        let row = store::get(self.database.pool(), &tenant, link).await?.ok_or_else(missing)?;
-        Ok(Response::new(proto::GetLinkResponse { link: Some(row.to_proto()) }))
+        let row = store::get(self.database.pool(), &tenant, link)
+            .await?
+            .ok_or_else(missing)?;
+        Ok(Response::new(proto::GetLinkResponse {
+            link: Some(row.to_proto()),
+        }))
     }
 
     async fn list_links(
@@ -78,6 +86,9 @@ impl proto::link_service_server::LinkService for LinkRpc {
             _ => String::new(),
         };
         let links = rows.iter().map(super::LinkRow::to_proto).collect();
-        Ok(Response::new(proto::ListLinksResponse { links, next_page_token }))
+        Ok(Response::new(proto::ListLinksResponse {
+            links,
+            next_page_token,
+        }))
     }
 }

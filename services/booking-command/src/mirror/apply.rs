@@ -50,16 +50,25 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
     let link = LockedLink::take_open(tx, tenant, apply.link).await?;
     if apply.epoch == link.epoch {
         let object_version = store::version(tx, tenant, &link.object).await?;
-        return Ok(pb::ApplyResponse { already_applied: true, object_version, ..Default::default() });
+        return Ok(pb::ApplyResponse {
+            already_applied: true,
+            object_version,
+            ..Default::default()
+        });
     }
     if apply.epoch < link.epoch {
         let metadata = vec![("epoch", link.epoch.to_string())];
-        return Err(CommandError::Precondition { reason: "STALE_EPOCH", metadata });
+        return Err(CommandError::Precondition {
+            reason: "STALE_EPOCH",
+            metadata,
+        });
     }
     let object = changes::lock(tx, tenant, &link.object).await?;
     let reach = Reach::of(&apply.listings);
     if store::written_since(tx, tenant, apply.link, apply.listed_since, &reach).await? {
-        return Err(CommandError::Aborted { reason: "WRITTEN_SINCE" });
+        return Err(CommandError::Aborted {
+            reason: "WRITTEN_SINCE",
+        });
     }
 
     let known = store::known(tx, tenant, apply.link, &reach).await?;
@@ -106,10 +115,14 @@ async fn planned(
     known: Vec<Booking>,
     decided: Vec<Change>,
 ) -> Result<Vec<Planned>, CommandError> {
-    let Some(affected) = plan::affected(&known, &decided) else { return Ok(Vec::new()) };
+    let Some(affected) = plan::affected(&known, &decided) else {
+        return Ok(Vec::new());
+    };
     let around = store::neighbours(tx, object, affected).await?;
     let blocked = store::blocked(tx, object, affected).await?;
-    Ok(plan::plan(object, known, around, &blocked, affected, decided))
+    Ok(plan::plan(
+        object, known, around, &blocked, affected, decided,
+    ))
 }
 
 /// Writes the rows, each with the version under which its item, added to `items`, goes out.
@@ -121,10 +134,13 @@ async fn write(
     items: &mut Vec<ChangedItem>,
 ) -> Result<(), CommandError> {
     let (mut new, mut old) = (Vec::new(), Vec::new());
-    for Planned { mut booking, new: is_new } in planned {
-        booking.object_version = object.version_of_item(items.len());
-        items.push(ChangedItem::Booking { booking: booking.snapshot() });
-        if is_new { new.push(booking) } else { old.push(booking) }
+    for mut planned in planned {
+        planned.booking.stage(object, items);
+        if planned.new {
+            new.push(planned.booking)
+        } else {
+            old.push(planned.booking)
+        }
     }
     // What ends first makes room for what takes its place.
     write::update(tx, &apply.tenant, &old).await?;

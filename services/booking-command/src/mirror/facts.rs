@@ -44,10 +44,16 @@ pub(super) async fn load(
     .await?;
     let seen = listings.iter().flat_map(|listing| &listing.seen);
     let own = &settings.own_subjects;
-    let mails: BTreeSet<&str> = seen.filter_map(|seen| responsible_mail(seen, own)).collect();
+    let mails: BTreeSet<&str> = seen
+        .filter_map(|seen| responsible_mail(seen, own))
+        .collect();
     let users = users(tx, tenant, mails.into_iter().collect()).await?;
     let store_titles = settings.store_titles;
-    Ok(Facts { users, own_subjects: settings.own_subjects, store_titles })
+    Ok(Facts {
+        users,
+        own_subjects: settings.own_subjects,
+        store_titles,
+    })
 }
 
 async fn users(
@@ -68,6 +74,11 @@ async fn users(
     )
     .fetch_all(tx)
     .await?;
-    let user = |id: String| id.try_into().map_err(|error| sqlx::Error::Decode(Box::new(error)));
-    rows.into_iter().map(|row| Ok((row.mail, user(row.user_id)?))).collect()
+    let user = |id: String| {
+        id.try_into()
+            .map_err(|error| sqlx::Error::Decode(Box::new(error)))
+    };
+    rows.into_iter()
+        .map(|row| Ok((row.mail, user(row.user_id)?)))
+        .collect()
 }

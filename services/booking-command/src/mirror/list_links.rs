@@ -32,9 +32,15 @@ pub async fn list_links(
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let more = links.len() > size;
     links.truncate(size);
-    let last = links.last().filter(|_| more).map(|link| link.link_id.clone());
+    let last = links
+        .last()
+        .filter(|_| more)
+        .map(|link| link.link_id.clone());
     links.retain(|link| caller.may_see(&link.tenant_id));
-    Ok(pb::ListLinksResponse { links, next_page_token: last.unwrap_or_default() })
+    Ok(pb::ListLinksResponse {
+        links,
+        next_page_token: last.unwrap_or_default(),
+    })
 }
 
 async fn page(

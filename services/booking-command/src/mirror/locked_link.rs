@@ -39,7 +39,10 @@ impl LockedLink {
         let Some(row) = row else { return Ok(None) };
         let decode = |error: BoxDynError| sqlx::Error::Decode(error);
         Ok(Some(Self {
-            object: row.object_id.parse().map_err(|error| decode(Box::new(error)))?,
+            object: row
+                .object_id
+                .parse()
+                .map_err(|error| decode(Box::new(error)))?,
             state: row.state.parse().map_err(|error| decode(Box::new(error)))?,
             reason: row.reason,
             epoch: row.epoch,

@@ -11,6 +11,7 @@ mod facts;
 pub mod list_links;
 mod locked_link;
 mod plan;
+mod reflag;
 pub mod report_closed;
 pub mod report_coverage;
 pub mod report_link;
@@ -18,6 +19,7 @@ pub mod request;
 pub mod service;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use reflag::reflag;
 pub use service::Mirror;

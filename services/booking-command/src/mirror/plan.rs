@@ -17,8 +17,10 @@ pub(super) struct Planned {
 
 /// Where flags may change: the smallest window around everything that changes, before and after.
 pub(super) fn affected(known: &[Booking], changes: &[Change]) -> Option<TimeWindow> {
-    let before: HashMap<BookingId, TimeWindow> =
-        known.iter().map(|booking| (booking.id, booking.details.window)).collect();
+    let before: HashMap<BookingId, TimeWindow> = known
+        .iter()
+        .map(|booking| (booking.id, booking.details.window))
+        .collect();
     let windows = changes.iter().flat_map(|change| match change {
         Change::Create { details, .. } => [Some(details.window), None],
         Change::Update { id, details, .. } => [Some(details.window), before.get(id).copied()],
@@ -38,8 +40,11 @@ pub(super) fn plan(
     affected: TimeWindow,
     changes: Vec<Change>,
 ) -> Vec<Planned> {
-    let mut bookings: BTreeMap<BookingId, Booking> =
-        around.into_iter().chain(known).map(|booking| (booking.id, booking)).collect();
+    let mut bookings: BTreeMap<BookingId, Booking> = around
+        .into_iter()
+        .chain(known)
+        .map(|booking| (booking.id, booking))
+        .collect();
     let mut new = HashSet::new();
     let mut touched = Vec::with_capacity(changes.len());
     for change in changes {
@@ -59,7 +64,7 @@ pub(super) fn plan(
     planned
         .map(|booking| Planned {
             new: new.contains(&booking.id),
-            booking: Booking { updated_at: object.now(), ..booking },
+            booking,
         })
         .collect()
 }
@@ -71,7 +76,11 @@ fn make(
     change: Change,
 ) -> (BookingId, bool) {
     match change {
-        Change::Create { key, state, details } => {
+        Change::Create {
+            key,
+            state,
+            details,
+        } => {
             let id = BookingId::new();
             let booking = Booking {
                 id,

@@ -18,16 +18,16 @@ pub async fn report_closed(
     request: &pb::ReportClosedRequest,
 ) -> Result<pb::ReportClosedResponse, CommandError> {
     let link = link_id("link_id", &request.link_id)?;
-    database.tx("report_closed", |tx| Box::pin(close(tx, tenant, link))).await?;
+    database
+        .tx("report_closed", |tx| Box::pin(close(tx, tenant, link)))
+        .await?;
     Ok(pb::ReportClosedResponse {})
 }
 
-async fn close(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    link: LinkId,
-) -> Result<(), CommandError> {
-    let Some(locked) = LockedLink::take(tx, tenant, link).await? else { return Ok(()) };
+async fn close(tx: &mut PgConnection, tenant: &TenantId, link: LinkId) -> Result<(), CommandError> {
+    let Some(locked) = LockedLink::take(tx, tenant, link).await? else {
+        return Ok(());
+    };
     if locked.state != LinkState::Closing {
         return Ok(());
     }
@@ -38,13 +38,15 @@ async fn close(
         booking.state = booking.state.ended_by(Cause::LinkClosed);
         booking.cause = Some(Cause::LinkClosed);
         booking.flags = Flags::default();
-        booking.updated_at = object.now();
-        booking.object_version = object.version_of_item(items.len());
-        items.push(ChangedItem::Booking { booking: booking.snapshot() });
+        booking.stage(&object, &mut items);
     }
     write::update(tx, tenant, &bookings).await?;
     remove(tx, tenant, link).await?;
-    items.push(ChangedItem::Link { link, state: LinkState::Removed, reason: None });
+    items.push(ChangedItem::Link {
+        link,
+        state: LinkState::Removed,
+        reason: None,
+    });
     object.publish(tx, items, None).await?;
     Ok(())
 }

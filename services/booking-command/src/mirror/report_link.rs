@@ -26,7 +26,11 @@ pub async fn report_link(
     let link = link_id("link_id", &request.link_id)?;
     let verdict = read(request)?;
     let role = request.access_role.as_str();
-    database.tx("report_link", |tx| Box::pin(report(tx, tenant, link, verdict, role))).await?;
+    database
+        .tx("report_link", |tx| {
+            Box::pin(report(tx, tenant, link, verdict, role))
+        })
+        .await?;
     Ok(pb::ReportLinkResponse {})
 }
 
@@ -57,7 +61,11 @@ async fn report(
     let role = (!role.is_empty()).then_some(role);
     note(tx, tenant, link, state, reason.as_deref(), role).await?;
     if (before.state, &before.reason) != (state, &reason) {
-        let item = ChangedItem::Link { link, state, reason };
+        let item = ChangedItem::Link {
+            link,
+            state,
+            reason,
+        };
         changes::publish(tx, tenant, &before.object, vec![item], None).await?;
     }
     Ok(())
@@ -77,13 +85,14 @@ fn outcome(before: LinkState, verdict: Verdict) -> (LinkState, Option<LinkReason
 /// What Google's role on the calendar lets a verified link do.
 fn capabilities(state: LinkState, role: Option<&str>) -> Vec<&'static str> {
     let capabilities: &[Capability] = match (state, role) {
-        (LinkState::Verified, Some("owner" | "writer")) => {
-            &[Capability::Read, Capability::Decline]
-        }
+        (LinkState::Verified, Some("owner" | "writer")) => &[Capability::Read, Capability::Decline],
         (LinkState::Verified, Some("reader")) => &[Capability::Read],
         _ => &[],
     };
-    capabilities.iter().map(|capability| capability.as_str()).collect()
+    capabilities
+        .iter()
+        .map(|capability| capability.as_str())
+        .collect()
 }
 
 async fn note(
@@ -134,11 +143,31 @@ mod tests {
     #[rstest]
     #[case(LinkState::Pending, Verdict::Verified, LinkState::Verified, None)]
     #[case(LinkState::Failed, Verdict::Verified, LinkState::Verified, None)]
-    #[case(LinkState::Pending, Verdict::Failed(GONE), LinkState::Failed, Some(GONE))]
-    #[case(LinkState::Verified, Verdict::Failed(GONE), LinkState::Failed, Some(GONE))]
-    #[case(LinkState::Pending, Verdict::Pending(Some(GONE)), LinkState::Pending, Some(GONE))]
+    #[case(
+        LinkState::Pending,
+        Verdict::Failed(GONE),
+        LinkState::Failed,
+        Some(GONE)
+    )]
+    #[case(
+        LinkState::Verified,
+        Verdict::Failed(GONE),
+        LinkState::Failed,
+        Some(GONE)
+    )]
+    #[case(
+        LinkState::Pending,
+        Verdict::Pending(Some(GONE)),
+        LinkState::Pending,
+        Some(GONE)
+    )]
     #[case(LinkState::Failed, Verdict::Pending(None), LinkState::Pending, None)]
-    #[case(LinkState::Verified, Verdict::Pending(Some(GONE)), LinkState::Verified, None)]
+    #[case(
+        LinkState::Verified,
+        Verdict::Pending(Some(GONE)),
+        LinkState::Verified,
+        None
+    )]
     fn a_verdict_moves_the_link(
         #[case] before: LinkState,
         #[case] verdict: Verdict,

@@ -54,7 +54,10 @@ impl Gathering {
         use pb::apply_request::Message;
         self.messages += 1;
         if self.messages > MOST_MESSAGES {
-            return Err(CommandError::invalid("message", "at most 10000 messages in one Apply"));
+            return Err(CommandError::invalid(
+                "message",
+                "at most 10000 messages in one Apply",
+            ));
         }
         match (message.message, &mut self.apply) {
             (Some(Message::Header(sent)), None) => self.apply = Some(header(&sent)?),
@@ -69,7 +72,11 @@ impl Gathering {
                 }
                 let continued = sent.continued;
                 let listing = listing(sent)?;
-                if self.continued.take().is_some_and(|scope| scope != listing.scope) {
+                if self
+                    .continued
+                    .take()
+                    .is_some_and(|scope| scope != listing.scope)
+                {
                     let expected = "the rest of the window that the message before left open";
                     return Err(CommandError::invalid("scope", expected));
                 }
@@ -77,7 +84,10 @@ impl Gathering {
                 apply.listings.push(listing);
             }
             (Some(Message::Scope(_)), None) => {
-                return Err(CommandError::invalid("header", "a header as the first message"));
+                return Err(CommandError::invalid(
+                    "header",
+                    "a header as the first message",
+                ));
             }
             (None, _) => return Err(CommandError::invalid("message", "a header or a scope")),
         }
@@ -88,9 +98,13 @@ impl Gathering {
     /// stream that ends in one is refused.
     pub fn finish(self) -> Result<Apply, CommandError> {
         if self.continued.is_some() {
-            return Err(CommandError::invalid("scope.continued", "the rest of the window"));
+            return Err(CommandError::invalid(
+                "scope.continued",
+                "the rest of the window",
+            ));
         }
-        self.apply.ok_or_else(|| CommandError::invalid("header", "a header as the first message"))
+        self.apply
+            .ok_or_else(|| CommandError::invalid("header", "a header as the first message"))
     }
 }
 
@@ -111,11 +125,14 @@ fn header(sent: &pb::ApplyHeader) -> Result<Apply, CommandError> {
 
 /// The id of a link.
 pub(super) fn link_id(field: &'static str, text: &str) -> Result<LinkId, CommandError> {
-    text.parse().map_err(|_| CommandError::invalid(field, "the UUID of a link"))
+    text.parse()
+        .map_err(|_| CommandError::invalid(field, "the UUID of a link"))
 }
 
 fn instant(field: &'static str, stamp: Option<&Timestamp>) -> Result<DateTime<Utc>, CommandError> {
-    stamp.and_then(convert::instant).ok_or_else(|| CommandError::invalid(field, "a timestamp"))
+    stamp
+        .and_then(convert::instant)
+        .ok_or_else(|| CommandError::invalid(field, "a timestamp"))
 }
 
 fn listing(sent: pb::Scope) -> Result<Listing, CommandError> {
@@ -126,16 +143,28 @@ fn listing(sent: pb::Scope) -> Result<Listing, CommandError> {
             window: window("scope.series.to", series.from.as_ref(), series.to.as_ref())?,
             series: series.series_id,
         },
-        Some(Sent::Window(listed)) => {
-            Scope::Window(window("scope.window.to", listed.from.as_ref(), listed.to.as_ref())?)
+        Some(Sent::Window(listed)) => Scope::Window(window(
+            "scope.window.to",
+            listed.from.as_ref(),
+            listed.to.as_ref(),
+        )?),
+        _ => {
+            return Err(CommandError::invalid(
+                "scope",
+                "an event, a series or a window",
+            ));
         }
-        _ => return Err(CommandError::invalid("scope", "an event, a series or a window")),
     };
     if sent.continued && !matches!(scope, Scope::Window(_)) {
-        return Err(CommandError::invalid("scope.continued", "false except for a window"));
+        return Err(CommandError::invalid(
+            "scope.continued",
+            "false except for a window",
+        ));
     }
     let seen = sent.occurrences.into_iter().enumerate();
-    let seen = seen.map(|(index, sent)| occurrence(index, sent)).collect::<Result<_, _>>()?;
+    let seen = seen
+        .map(|(index, sent)| occurrence(index, sent))
+        .collect::<Result<_, _>>()?;
     Ok(Listing { scope, seen })
 }
 
@@ -154,14 +183,18 @@ fn window(
 fn occurrence(index: usize, sent: pb::SeenOccurrence) -> Result<Occurrence, CommandError> {
     let field = |name: &str| format!("scope.occurrences[{index}].{name}");
     if sent.event_id.is_empty() {
-        return Err(CommandError::invalid(field("event_id"), "Google's id of the event"));
+        return Err(CommandError::invalid(
+            field("event_id"),
+            "Google's id of the event",
+        ));
     }
     let original_start = sent.original_start.as_ref().and_then(convert::instant);
     let key = match (sent.series_id.is_empty(), original_start) {
         (true, _) => OccurrenceKey::Event(sent.event_id.clone()),
-        (false, Some(original_start)) => {
-            OccurrenceKey::Slot { series: sent.series_id, original_start }
-        }
+        (false, Some(original_start)) => OccurrenceKey::Slot {
+            series: sent.series_id,
+            original_start,
+        },
         (false, None) => {
             let expected = "the occurrence's slot in its series";
             return Err(CommandError::invalid(field("original_start"), expected));
@@ -176,7 +209,10 @@ fn occurrence(index: usize, sent: pb::SeenOccurrence) -> Result<Occurrence, Comm
         Ok(pb::RoomAnswer::None) => RoomAnswer::None,
         Ok(pb::RoomAnswer::Unspecified) if sent.cancelled => RoomAnswer::None,
         Ok(pb::RoomAnswer::Unspecified) | Err(_) => {
-            return Err(CommandError::invalid(field("room_answer"), "the room's answer"));
+            return Err(CommandError::invalid(
+                field("room_answer"),
+                "the room's answer",
+            ));
         }
     };
     let starts_at = sent.starts_at.as_ref().and_then(convert::instant);
@@ -188,12 +224,18 @@ fn occurrence(index: usize, sent: pb::SeenOccurrence) -> Result<Occurrence, Comm
         room_answer,
         transparent: sent.transparent,
         private: sent.private,
-        window: starts_at.zip(ends_at).and_then(|(from, to)| TimeWindow::new(from, to).ok()),
+        window: starts_at
+            .zip(ends_at)
+            .and_then(|(from, to)| TimeWindow::new(from, to).ok()),
         all_day: sent.all_day,
         organizer_mail: mail(&sent.organizer_mail),
         organizer_is_room: sent.organizer_is_room,
         creator_mail: mail(&sent.creator_mail),
-        attendee_mails: sent.attendee_mails.iter().filter_map(|text| mail(text)).collect(),
+        attendee_mails: sent
+            .attendee_mails
+            .iter()
+            .filter_map(|text| mail(text))
+            .collect(),
         title: text(sent.title),
         flexopus_property: text(sent.flexopus_property),
     })

@@ -36,10 +36,12 @@ impl Reach {
                     reach.to.push(window.ends_at());
                 }
             }
-            reach.ids.extend(listing.seen.iter().map(|seen| match &seen.key {
-                OccurrenceKey::Event(_) => seen.event_id.clone(),
-                OccurrenceKey::Slot { series, .. } => series.clone(),
-            }));
+            reach
+                .ids
+                .extend(listing.seen.iter().map(|seen| match &seen.key {
+                    OccurrenceKey::Event(_) => seen.event_id.clone(),
+                    OccurrenceKey::Slot { series, .. } => series.clone(),
+                }));
         }
         reach.ids.sort_unstable();
         reach.ids.dedup();

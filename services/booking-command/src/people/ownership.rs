@@ -69,7 +69,9 @@ pub(super) async fn claim(
         .await?;
         let owner = |booking: &Booking| {
             let mail = booking.details.organizer_mail.as_ref()?.parse().ok()?;
-            Some(Booker::User { user: users.addresses.get(&mail)?.user.clone() })
+            Some(Booker::User {
+                user: users.addresses.get(&mail)?.user.clone(),
+            })
         };
         assign(tx, tenant, locked, record::read(rows)?, owner).await?;
     }
@@ -123,7 +125,10 @@ pub(super) async fn anonymise(
         )
         .fetch_all(&mut *tx)
         .await?;
-        assign(tx, tenant, locked, record::read(rows)?, |_| Some(Booker::Anonymous)).await?;
+        assign(tx, tenant, locked, record::read(rows)?, |_| {
+            Some(Booker::Anonymous)
+        })
+        .await?;
     }
     anonymise_ended(tx, tenant, users).await
 }
@@ -176,7 +181,12 @@ async fn assign(
         booking.updated_at = locked.now();
     }
     write::update(&mut *tx, tenant, &bookings).await?;
-    let items = bookings.iter().map(|b| ChangedItem::Booking { booking: b.snapshot() }).collect();
+    let items = bookings
+        .iter()
+        .map(|b| ChangedItem::Booking {
+            booking: b.snapshot(),
+        })
+        .collect();
     locked.publish(tx, items, None).await?;
     Ok(())
 }

@@ -49,7 +49,10 @@ pub(super) fn users(sent: &[proto::User]) -> Result<Users, CommandError> {
         let path = format!("users[{index}]");
         let id: UserId = validate::id(format_args!("{path}.user_id"), &sent.user_id)?;
         if !seen.insert(id.clone()) {
-            return Err(CommandError::invalid(format!("{path}.user_id"), "each user once"));
+            return Err(CommandError::invalid(
+                format!("{path}.user_id"),
+                "each user once",
+            ));
         }
         if !is_locale(&sent.locale) {
             let expected = "a BCP 47 tag such as `de-CH`, or nothing";
@@ -61,7 +64,10 @@ pub(super) fn users(sent: &[proto::User]) -> Result<Users, CommandError> {
         for (index, alias) in sent.aliases.iter().enumerate() {
             read.add(&id, alias, true, format!("{aliases}[{index}]"))?;
         }
-        read.users.push(User { id, locale: sent.locale.clone() });
+        read.users.push(User {
+            id,
+            locale: sent.locale.clone(),
+        });
     }
     Ok(read)
 }
@@ -80,7 +86,14 @@ impl Users {
             // The same address twice with one user, e.g. as mail and alias: the first one counts.
             Some(_) => Ok(()),
             None => {
-                self.addresses.insert(mail, Address { user: user.clone(), is_alias, field });
+                self.addresses.insert(
+                    mail,
+                    Address {
+                        user: user.clone(),
+                        is_alias,
+                        field,
+                    },
+                );
                 Ok(())
             }
         }
@@ -110,15 +123,26 @@ mod tests {
 
     #[test]
     fn addresses_are_lower_case_and_an_address_given_twice_counts_once() {
-        let read = users(&[user("u1", "Ada@Example.com", &["ADA@example.com", "a@example.com"])]);
+        let read = users(&[user(
+            "u1",
+            "Ada@Example.com",
+            &["ADA@example.com", "a@example.com"],
+        )]);
         let read = read.unwrap();
-        let mails: Vec<_> = read.addresses.iter().map(|(m, a)| (m.as_str(), a.is_alias)).collect();
+        let mails: Vec<_> = read
+            .addresses
+            .iter()
+            .map(|(m, a)| (m.as_str(), a.is_alias))
+            .collect();
         assert_eq!(mails, [("a@example.com", true), ("ada@example.com", false)]);
     }
 
     #[test]
     fn an_address_with_two_users_of_one_request_is_taken() {
-        let sent = [user("u1", "a@example.com", &[]), user("u2", "b@x.com", &["A@Example.com"])];
+        let sent = [
+            user("u1", "a@example.com", &[]),
+            user("u2", "b@x.com", &["A@Example.com"]),
+        ];
         let CommandError::AlreadyExists { reason, metadata } = users(&sent).unwrap_err() else {
             panic!("another error")
         };
@@ -135,12 +159,23 @@ mod tests {
     #[case(proto::User { locale: "d_e".to_owned(), ..user("u", "a@x.com", &[]) }, "users[0].locale")]
     fn the_bad_field_is_named(#[case] bad: proto::User, #[case] field: &str) {
         let error = users(&[bad]).unwrap_err();
-        assert!(matches!(&error, CommandError::InvalidField { field: f, .. } if f == field), "{error}");
+        assert!(
+            matches!(&error, CommandError::InvalidField { field: f, .. } if f == field),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_user_given_twice_is_refused() {
-        let sent = [user("u1", "a@example.com", &[]), user("u1", "b@example.com", &[])];
-        assert!(users(&sent).unwrap_err().to_string().contains("users[1].user_id"));
+        let sent = [
+            user("u1", "a@example.com", &[]),
+            user("u1", "b@example.com", &[]),
+        ];
+        assert!(
+            users(&sent)
+                .unwrap_err()
+                .to_string()
+                .contains("users[1].user_id")
+        );
     }
 }

@@ -3,6 +3,7 @@
 use roomsync_domain::{TenantId, UserId};
 use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{ownership, read, store};
@@ -21,25 +22,25 @@ impl PeopleRpc {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+}
 
-    async fn upsert(&self, tenant: &TenantId, users: &read::Users) -> Result<(), CommandError> {
-        self.database
-            .tx("upsert_users", async |tx| {
-                store::upsert(&mut *tx, tenant, users).await?;
-                ownership::claim(tx, tenant, users).await
-            })
-            .await
-    }
+async fn upsert(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    users: &read::Users,
+) -> Result<(), CommandError> {
+    store::upsert(&mut *tx, tenant, users).await?;
+    ownership::claim(tx, tenant, users).await
+}
 
-    async fn delete(&self, tenant: &TenantId, users: &[String]) -> Result<(), CommandError> {
-        self.database
-            .tx("delete_users", async |tx| {
-                gate::tenant(&mut *tx, tenant).await?;
-                store::delete(&mut *tx, tenant, users).await?;
-                ownership::anonymise(tx, tenant, users).await
-            })
-            .await
-    }
+async fn delete(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    users: &[String],
+) -> Result<(), CommandError> {
+    gate::tenant(&mut *tx, tenant).await?;
+    store::delete(&mut *tx, tenant, users).await?;
+    ownership::anonymise(tx, tenant, users).await
 }
 
 #[tonic::async_trait]
@@ -52,7 +53,9 @@ impl proto::people_service_server::PeopleService for PeopleRpc {
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
         gate::tenant(self.database.pool(), &tenant).await?;
         let users = read::users(&sent.users)?;
-        self.upsert(&tenant, &users).await?;
+        self.database
+            .tx("upsert_users", |tx| Box::pin(upsert(tx, &tenant, &users)))
+            .await?;
         Ok(Response::new(proto::UpsertUsersResponse {}))
     }
 
@@ -66,7 +69,10 @@ impl proto::people_service_server::PeopleService for PeopleRpc {
         for (index, id) in sent.user_ids.iter().enumerate() {
             validate::id::<UserId>(format_args!("user_ids[{index}]"), id)?;
         }
-        self.delete(&tenant, &sent.user_ids).await?;
+        let ids = sent.user_ids.as_slice();
+        self.database
+            .tx("delete_users", |tx| Box::pin(delete(tx, &tenant, ids)))
+            .await?;
         Ok(Response::new(proto::DeleteUsersResponse {}))
     }
 }

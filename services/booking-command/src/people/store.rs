@@ -15,7 +15,11 @@ pub(super) async fn upsert(
     users: &Users,
 ) -> Result<(), CommandError> {
     let ids: Vec<&str> = users.users.iter().map(|user| user.id.as_str()).collect();
-    let locales: Vec<&str> = users.users.iter().map(|user| user.locale.as_str()).collect();
+    let locales: Vec<&str> = users
+        .users
+        .iter()
+        .map(|user| user.locale.as_str())
+        .collect();
     sqlx::query!(
         "
         -- booking.users.upsert
@@ -55,8 +59,16 @@ async fn insert_addresses(
     users: &Users,
 ) -> Result<(), CommandError> {
     let mails: Vec<&str> = users.addresses.keys().map(|mail| mail.as_str()).collect();
-    let owners: Vec<&str> = users.addresses.values().map(|address| address.user.as_str()).collect();
-    let alias: Vec<bool> = users.addresses.values().map(|address| address.is_alias).collect();
+    let owners: Vec<&str> = users
+        .addresses
+        .values()
+        .map(|address| address.user.as_str())
+        .collect();
+    let alias: Vec<bool> = users
+        .addresses
+        .values()
+        .map(|address| address.is_alias)
+        .collect();
     let inserted: HashSet<String> = sqlx::query_scalar!(
         "
         -- booking.user_mails.insert
@@ -76,7 +88,11 @@ async fn insert_addresses(
     .await?
     .into_iter()
     .collect();
-    match users.addresses.iter().find(|(mail, _)| !inserted.contains(mail.as_str())) {
+    match users
+        .addresses
+        .iter()
+        .find(|(mail, _)| !inserted.contains(mail.as_str()))
+    {
         Some((_, taken)) => Err(mail_taken(&taken.field)),
         None => Ok(()),
     }

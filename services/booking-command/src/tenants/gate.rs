@@ -8,7 +8,9 @@ use crate::status::CommandError;
 
 /// The tenant. NOT_FOUND `TENANT_NOT_FOUND`.
 pub async fn tenant(db: impl PgExecutor<'_>, tenant: &TenantId) -> Result<Tenant, CommandError> {
-    store::get(db, tenant).await?.ok_or(CommandError::NotFound("TENANT_NOT_FOUND"))
+    store::get(db, tenant)
+        .await?
+        .ok_or(CommandError::NotFound("TENANT_NOT_FOUND"))
 }
 
 /// The tenant, if it has the module. FAILED_PRECONDITION `MODULE_MISSING`.

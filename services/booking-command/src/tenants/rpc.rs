@@ -2,6 +2,7 @@
 
 use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
+use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{Settings, Tenant, gate, store};
@@ -18,20 +19,16 @@ impl TenantRpc {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+}
 
-    async fn put(&self, tenant: &Tenant) -> Result<(), CommandError> {
-        self.database
-            .tx("put_tenant", async |tx| {
-                let before = store::get(&mut *tx, &tenant.id).await?;
-                store::put(&mut *tx, tenant).await?;
-                // Syncing begins or ends with the module: every link is looked at again.
-                if before.is_some_and(|before| before.module_enabled != tenant.module_enabled) {
-                    links::all_due(tx, &tenant.id).await?;
-                }
-                Ok(())
-            })
-            .await
+async fn put(tx: &mut PgConnection, tenant: &Tenant) -> Result<(), CommandError> {
+    let before = store::get(&mut *tx, &tenant.id).await?;
+    store::put(&mut *tx, tenant).await?;
+    // Syncing begins or ends with the module: every link is looked at again.
+    if before.is_some_and(|before| before.module_enabled != tenant.module_enabled) {
+        links::all_due(tx, &tenant.id).await?;
     }
+    Ok(())
 }
 
 #[tonic::async_trait]
@@ -47,8 +44,12 @@ impl proto::tenant_service_server::TenantService for TenantRpc {
             module_enabled: sent.module_enabled,
             settings: Settings::of(sent.settings)?,
         };
-        self.put(&tenant).await?;
-        Ok(Response::new(proto::PutTenantResponse { tenant: Some(to_proto(&tenant)) }))
+        self.database
+            .tx("put_tenant", |tx| Box::pin(put(tx, &tenant)))
+            .await?;
+        Ok(Response::new(proto::PutTenantResponse {
+            tenant: Some(to_proto(&tenant)),
+        }))
     }
 
     async fn get_tenant(
@@ -57,7 +58,9 @@ impl proto::tenant_service_server::TenantService for TenantRpc {
     ) -> Result<Response<proto::GetTenantResponse>, Status> {
         let id = caller::tenant(&request, &request.get_ref().tenant_id)?;
         let tenant = gate::tenant(self.database.pool(), &id).await?;
-        Ok(Response::new(proto::GetTenantResponse { tenant: Some(to_proto(&tenant)) }))
+        Ok(Response::new(proto::GetTenantResponse {
+            tenant: Some(to_proto(&tenant)),
+        }))
     }
 }
 

@@ -45,10 +45,15 @@ impl Settings {
             horizon_days: sent.horizon_days.unwrap_or(default.horizon_days),
             store_titles: sent.store_titles.unwrap_or(default.store_titles),
             neutral_title: sent.neutral_title.unwrap_or(default.neutral_title),
-            anonymise_after_days: sent.anonymise_after_days.unwrap_or(default.anonymise_after_days),
+            anonymise_after_days: sent
+                .anonymise_after_days
+                .unwrap_or(default.anonymise_after_days),
         };
         if !(30..=730).contains(&settings.horizon_days) {
-            return Err(CommandError::invalid("tenant.settings.horizon_days", "30 to 730"));
+            return Err(CommandError::invalid(
+                "tenant.settings.horizon_days",
+                "30 to 730",
+            ));
         }
         if !(0..=3650).contains(&settings.anonymise_after_days) {
             let field = "tenant.settings.anonymise_after_days";
@@ -83,9 +88,18 @@ mod tests {
     #[test]
     fn settings_that_are_not_sent_get_their_defaults() {
         assert_eq!(Settings::of(None).unwrap(), Settings::default());
-        let sent = TenantSettings { horizon_days: Some(30), ..TenantSettings::default() };
+        let sent = TenantSettings {
+            horizon_days: Some(30),
+            ..TenantSettings::default()
+        };
         let settings = Settings::of(Some(sent)).unwrap();
-        assert_eq!(settings, Settings { horizon_days: 30, ..Settings::default() });
+        assert_eq!(
+            settings,
+            Settings {
+                horizon_days: 30,
+                ..Settings::default()
+            }
+        );
     }
 
     #[rstest::rstest]
@@ -97,6 +111,11 @@ mod tests {
         #[case] sent: TenantSettings,
         #[case] field: &str,
     ) {
-        assert!(Settings::of(Some(sent)).unwrap_err().to_string().contains(field));
+        assert!(
+            Settings::of(Some(sent))
+                .unwrap_err()
+                .to_string()
+                .contains(field)
+        );
     }
 }

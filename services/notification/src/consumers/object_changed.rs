@@ -30,10 +30,15 @@ pub struct ObjectChangedConsumer {
 impl Handler<ObjectChanged> for ObjectChangedConsumer {
     async fn handle(&self, message: ObjectChanged, delivery: &Delivery) -> Result<(), Failure> {
         if message.version < 1 {
-            return Err(Failure::reject(anyhow::Error::msg("versions of objects begin at 1")));
+            return Err(Failure::reject(anyhow::Error::msg(
+                "versions of objects begin at 1",
+            )));
         }
         let (message_id, gap_after) = (delivery.message_id, self.gap_after);
-        let change = &Change { change_id: message_id.to_string(), body: message };
+        let change = &Change {
+            change_id: message_id.to_string(),
+            body: message,
+        };
         let appended: Result<_, sqlx::Error> = self
             .database
             .tx("append_change", |tx| {

@@ -234,7 +234,10 @@ async fn take_next_held(
     )
     .fetch_optional(tx)
     .await?;
-    Ok(row.map(|row| Change { change_id: row.change_id, body: row.body.0 }))
+    Ok(row.map(|row| Change {
+        change_id: row.change_id,
+        body: row.body.0,
+    }))
 }
 
 async fn wake_readers(
@@ -242,7 +245,9 @@ async fn wake_readers(
     tenant: &str,
     entries: &[Entry],
 ) -> Result<(), sqlx::Error> {
-    let Some(last) = entries.last() else { return Ok(()) };
+    let Some(last) = entries.last() else {
+        return Ok(());
+    };
     sqlx::query(
         "-- notification.log.wake_readers
         SELECT pg_notify($1, $2)",
@@ -257,5 +262,9 @@ async fn wake_readers(
 /// A duration for PostgreSQL, to the microsecond.
 pub(crate) fn interval(duration: Duration) -> PgInterval {
     let microseconds = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-    PgInterval { months: 0, days: 0, microseconds }
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds,
+    }
 }

@@ -10,11 +10,7 @@ use super::append::interval;
 /// cursor below its floor is told so. Answers how many went.
 ///
 /// Only one replica cleans at a time; the others find nothing to do.
-pub async fn log(
-    tx: &mut PgConnection,
-    keep: Duration,
-    limit: i64,
-) -> Result<u64, sqlx::Error> {
+pub async fn log(tx: &mut PgConnection, keep: Duration, limit: i64) -> Result<u64, sqlx::Error> {
     let gone = sqlx::query_scalar!(
         r#"-- notification.log.cleanup
         WITH mine AS (
@@ -52,11 +48,7 @@ pub async fn log(
 
 /// Deletes at most `limit` inbox rows older than `keep`: a message redelivered after that is caught
 /// by its version.
-pub async fn inbox(
-    tx: &mut PgConnection,
-    keep: Duration,
-    limit: i64,
-) -> Result<u64, sqlx::Error> {
+pub async fn inbox(tx: &mut PgConnection, keep: Duration, limit: i64) -> Result<u64, sqlx::Error> {
     let gone = sqlx::query!(
         "-- notification.inbox.cleanup
         DELETE FROM notification.inbox

@@ -15,10 +15,7 @@ pub struct TenantLog {
 }
 
 /// A tenant's log, if this service has met the tenant.
-pub async fn find(
-    db: impl PgExecutor<'_>,
-    tenant: &str,
-) -> Result<Option<TenantLog>, sqlx::Error> {
+pub async fn find(db: impl PgExecutor<'_>, tenant: &str) -> Result<Option<TenantLog>, sqlx::Error> {
     sqlx::query_as!(
         TenantLog,
         "-- notification.tenants.find
@@ -59,5 +56,8 @@ pub async fn ends(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.last_position)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.tenant_id, row.last_position))
+        .collect())
 }

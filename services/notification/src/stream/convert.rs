@@ -20,7 +20,11 @@ pub fn change(change_id: &str, message: &ObjectChanged) -> api::ObjectChange {
         version: message.version,
         change_id: change_id.to_owned(),
         changed_at: Some(timestamp(message.changed_at)),
-        items: message.items.iter().map(|item| change_item(message, item)).collect(),
+        items: message
+            .items
+            .iter()
+            .map(|item| change_item(message, item))
+            .collect(),
     }
 }
 
@@ -28,10 +32,14 @@ fn change_item(message: &ObjectChanged, item: &ChangedItem) -> api::ChangeItem {
     use api::change_item::Item;
     let item = match item {
         ChangedItem::Booking { booking: snapshot } => Item::Booking(booking(message, snapshot)),
-        ChangedItem::Reset { from } => {
-            Item::Reset(api::ObjectReset { from: Some(timestamp(*from)) })
-        }
-        ChangedItem::Link { link, state, reason } => Item::Link(api::LinkChanged {
+        ChangedItem::Reset { from } => Item::Reset(api::ObjectReset {
+            from: Some(timestamp(*from)),
+        }),
+        ChangedItem::Link {
+            link,
+            state,
+            reason,
+        } => Item::Link(api::LinkChanged {
             link_id: link.to_string(),
             state: state.as_str().to_ascii_uppercase(),
             reason: reason.as_deref().unwrap_or_default().to_ascii_uppercase(),
@@ -54,8 +62,16 @@ fn booking(message: &ObjectChanged, snapshot: &BookingSnapshot) -> api::Booking 
         external_provider: PROVIDER.to_owned(),
         private: snapshot.private,
         title: String::new(),
-        flags: snapshot.flags.iter().filter_map(|flag| flag_value(flag)).collect(),
-        cause: snapshot.cause.as_deref().unwrap_or_default().to_ascii_uppercase(),
+        flags: snapshot
+            .flags
+            .iter()
+            .filter_map(|flag| flag_value(flag))
+            .collect(),
+        cause: snapshot
+            .cause
+            .as_deref()
+            .unwrap_or_default()
+            .to_ascii_uppercase(),
         object_version: message.version,
         all_day: snapshot.all_day,
         created_at: Some(timestamp(snapshot.created_at)),
@@ -82,7 +98,9 @@ fn booker(booker: &Booker) -> api::Booker {
         Booker::Device { device } => Api::DeviceId(device.to_string()),
         Booker::Anonymous => Api::Anonymous(api::AnonymousBooker {}),
     };
-    api::Booker { booker: Some(booker) }
+    api::Booker {
+        booker: Some(booker),
+    }
 }
 
 /// A flag that this version does not know is left out: flags are only hints.
@@ -94,7 +112,10 @@ fn flag_value(flag: &str) -> Option<i32> {
 /// An instant for the API.
 pub fn timestamp(at: DateTime<Utc>) -> Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
-    Timestamp { seconds: at.timestamp(), nanos }
+    Timestamp {
+        seconds: at.timestamp(),
+        nanos,
+    }
 }
 
 /// What booking-command answered is not a change as the contract says.
@@ -107,21 +128,30 @@ pub struct Unreadable(&'static str);
 pub fn message(tenant: &TenantId, change: &api::ObjectChange) -> Result<ObjectChanged, Unreadable> {
     Ok(ObjectChanged {
         tenant: tenant.clone(),
-        object: change.object_id.parse::<ObjectId>().map_err(|_| Unreadable("object_id"))?,
+        object: change
+            .object_id
+            .parse::<ObjectId>()
+            .map_err(|_| Unreadable("object_id"))?,
         version: change.version,
         changed_at: instant(change.changed_at.as_ref(), "changed_at")?,
         received_at: None,
-        items: change.items.iter().map(changed_item).collect::<Result<_, _>>()?,
+        items: change
+            .items
+            .iter()
+            .map(changed_item)
+            .collect::<Result<_, _>>()?,
     })
 }
 
 fn changed_item(item: &api::ChangeItem) -> Result<ChangedItem, Unreadable> {
     use api::change_item::Item;
     match item.item.as_ref().ok_or(Unreadable("item"))? {
-        Item::Booking(booking) => Ok(ChangedItem::Booking { booking: snapshot(booking)? }),
-        Item::Reset(reset) => {
-            Ok(ChangedItem::Reset { from: instant(reset.from.as_ref(), "reset.from")? })
-        }
+        Item::Booking(booking) => Ok(ChangedItem::Booking {
+            booking: snapshot(booking)?,
+        }),
+        Item::Reset(reset) => Ok(ChangedItem::Reset {
+            from: instant(reset.from.as_ref(), "reset.from")?,
+        }),
         Item::Link(link) => Ok(ChangedItem::Link {
             link: link.link_id.parse().map_err(|_| Unreadable("link_id"))?,
             state: link
@@ -137,10 +167,17 @@ fn changed_item(item: &api::ChangeItem) -> Result<ChangedItem, Unreadable> {
 fn snapshot(booking: &api::Booking) -> Result<BookingSnapshot, Unreadable> {
     let window = booking.window.as_ref().ok_or(Unreadable("window"))?;
     let flags = booking.flags().filter_map(|flag| {
-        Some(flag.as_str_name().strip_prefix("BOOKING_FLAG_")?.to_ascii_lowercase())
+        Some(
+            flag.as_str_name()
+                .strip_prefix("BOOKING_FLAG_")?
+                .to_ascii_lowercase(),
+        )
     });
     Ok(BookingSnapshot {
-        id: booking.booking_id.parse().map_err(|_| Unreadable("booking_id"))?,
+        id: booking
+            .booking_id
+            .parse()
+            .map_err(|_| Unreadable("booking_id"))?,
         state: booking
             .state()
             .as_str_name()
@@ -162,13 +199,16 @@ fn snapshot(booking: &api::Booking) -> Result<BookingSnapshot, Unreadable> {
 
 fn whose(booker: Option<&api::Booker>) -> Result<Booker, Unreadable> {
     use api::booker::Booker as Api;
-    match booker.and_then(|booker| booker.booker.as_ref()).ok_or(Unreadable("booker"))? {
-        Api::UserId(id) => {
-            Ok(Booker::User { user: id.parse().map_err(|_| Unreadable("user_id"))? })
-        }
-        Api::DeviceId(id) => {
-            Ok(Booker::Device { device: id.parse().map_err(|_| Unreadable("device_id"))? })
-        }
+    match booker
+        .and_then(|booker| booker.booker.as_ref())
+        .ok_or(Unreadable("booker"))?
+    {
+        Api::UserId(id) => Ok(Booker::User {
+            user: id.parse().map_err(|_| Unreadable("user_id"))?,
+        }),
+        Api::DeviceId(id) => Ok(Booker::Device {
+            device: id.parse().map_err(|_| Unreadable("device_id"))?,
+        }),
         Api::Anonymous(_) => Ok(Booker::Anonymous),
     }
 }

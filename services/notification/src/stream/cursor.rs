@@ -46,7 +46,11 @@ pub fn decode(cursor: &str, log: &TenantLog) -> Result<i64, CursorExpired> {
 mod tests {
     use super::*;
 
-    const LOG: TenantLog = TenantLog { log_id: Uuid::from_u128(7), floor: 10, last_position: 20 };
+    const LOG: TenantLog = TenantLog {
+        log_id: Uuid::from_u128(7),
+        floor: 10,
+        last_position: 20,
+    };
 
     #[rstest::rstest]
     #[case::just_below_the_log(9, false)]
@@ -61,7 +65,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_log_is_expired() {
-        assert_eq!(decode(&encode(Uuid::from_u128(8), 15), &LOG), Err(CursorExpired));
+        assert_eq!(
+            decode(&encode(Uuid::from_u128(8), 15), &LOG),
+            Err(CursorExpired)
+        );
     }
 
     #[rstest::rstest]

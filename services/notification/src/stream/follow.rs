@@ -58,7 +58,11 @@ impl Follower {
     pub async fn run(mut self, outlet: Outlet, greet: bool, soft: CancellationToken) {
         let over = self.follow(&outlet, greet, &soft).await;
         if let Over::Told(status) = over {
-            tracing::debug!(tenant = self.tenant, reason = status.message(), "stream ended by us");
+            tracing::debug!(
+                tenant = self.tenant,
+                reason = status.message(),
+                "stream ended by us"
+            );
             outlet.end(*status);
         }
     }
@@ -94,10 +98,14 @@ impl Follower {
     async fn catch_up(&mut self, outlet: &Outlet, soft: &CancellationToken) -> Result<bool, Over> {
         let from = self.position;
         while self.position < self.end {
-            let page =
-                read::page(self.database.pool(), &self.tenant, self.position, self.page_size)
-                    .await
-                    .map_err(|error| unreadable(&error))?;
+            let page = read::page(
+                self.database.pool(),
+                &self.tenant,
+                self.position,
+                self.page_size,
+            )
+            .await
+            .map_err(|error| unreadable(&error))?;
             if !read::follows(&page, self.position) {
                 // Cleaned up under a subscriber that was slower than the log is long.
                 return Err(Over::Told(Box::new(expired(CursorExpired))));
@@ -118,11 +126,18 @@ impl Follower {
     async fn write(&self, outlet: &Outlet, row: Option<&read::Row>) -> Result<(), Over> {
         let message = match row {
             Some(row) => Message::Change(convert::change(&row.change_id, &row.body)),
-            None => Message::Heartbeat(Heartbeat { sent_at: Some(self.now()) }),
+            None => Message::Heartbeat(Heartbeat {
+                sent_at: Some(self.now()),
+            }),
         };
         let cursor = cursor::encode(self.log_id, self.position);
-        outlet.write(SubscribeResponse { cursor, message: Some(message) }).await.map_err(|error| {
-            match error {
+        outlet
+            .write(SubscribeResponse {
+                cursor,
+                message: Some(message),
+            })
+            .await
+            .map_err(|error| match error {
                 NotWritten::Gone => Over::Gone,
                 NotWritten::Stuck => {
                     self.metrics.stuck();
@@ -133,8 +148,7 @@ impl Follower {
                         &[],
                     )))
                 }
-            }
-        })
+            })
     }
 
     fn now(&self) -> Timestamp {
@@ -150,7 +164,12 @@ pub fn expired(error: CursorExpired) -> Status {
 /// The answer while the database is away: the subscriber comes back with its cursor.
 pub fn database_away(error: &sqlx::Error) -> Status {
     tracing::warn!(%error, "the log could not be read");
-    grpc::problem(Code::Unavailable, "LOG_UNAVAILABLE", "the log cannot be read right now", &[])
+    grpc::problem(
+        Code::Unavailable,
+        "LOG_UNAVAILABLE",
+        "the log cannot be read right now",
+        &[],
+    )
 }
 
 fn unreadable(error: &sqlx::Error) -> Over {

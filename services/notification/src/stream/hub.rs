@@ -59,7 +59,10 @@ impl Hub {
         let mut listener = None;
         loop {
             if listener.is_none() {
-                listener = listen(&database).await;
+                tokio::select! {
+                    () = soft.cancelled() => return,
+                    listening = listen(&database) => listener = listening,
+                }
             }
             tokio::select! {
                 () = soft.cancelled() => return,
@@ -78,7 +81,9 @@ impl Hub {
             return;
         }
         match tenants::ends(database.pool(), &followed).await {
-            Ok(ends) => ends.iter().for_each(|(tenant, end)| self.raise(tenant, *end)),
+            Ok(ends) => ends
+                .iter()
+                .for_each(|(tenant, end)| self.raise(tenant, *end)),
             Err(error) => tracing::debug!(%error, "the ends of the logs could not be read"),
         }
     }
@@ -93,7 +98,9 @@ async fn listen(database: &Database) -> Option<PgListener> {
 /// The next end that was told; `None` when the connection is gone. Without a connection it waits for
 /// ever: the next tick tries again.
 async fn hear(listener: &mut Option<PgListener>) -> Option<(String, i64)> {
-    let Some(listener) = listener else { return std::future::pending().await };
+    let Some(listener) = listener else {
+        return std::future::pending().await;
+    };
     loop {
         let told = listener.try_recv().await.ok()??;
         if let Some((end, tenant)) = told.payload().split_once(' ')

@@ -67,7 +67,11 @@ impl SubscriptionService for Subscriptions {
         let tenant: TenantId = request.tenant_id.parse().map_err(|_| tenant_not_found())?;
         // First follow, then read where the log stands: what comes in between is heard.
         let ends = self.hub.follow(tenant.as_str());
-        let log = self.tenants.log_of(&tenant).await.map_err(|error| refuse(&error))?;
+        let log = self
+            .tenants
+            .log_of(&tenant)
+            .await
+            .map_err(|error| refuse(&error))?;
         let greet = request.cursor.is_empty();
         let position = if greet {
             log.last_position
@@ -98,14 +102,21 @@ impl SubscriptionService for Subscriptions {
 }
 
 fn heartbeat(seconds: i32) -> Result<Duration, Status> {
-    let seconds = if seconds == 0 { DEFAULT_HEARTBEAT } else { seconds };
+    let seconds = if seconds == 0 {
+        DEFAULT_HEARTBEAT
+    } else {
+        seconds
+    };
     match u64::try_from(seconds) {
         Ok(seconds @ 1..=60) => Ok(Duration::from_secs(seconds)),
         _ => Err(grpc::problem(
             Code::InvalidArgument,
             "INVALID_FIELD",
             "heartbeat_seconds is not between 1 and 60",
-            &[("field", "heartbeat_seconds"), ("expected", "1..60, or 0 for 15")],
+            &[
+                ("field", "heartbeat_seconds"),
+                ("expected", "1..60, or 0 for 15"),
+            ],
         )),
     }
 }
@@ -127,7 +138,12 @@ fn refuse(error: &TenantError) -> Status {
 }
 
 fn tenant_not_found() -> Status {
-    grpc::problem(Code::NotFound, "TENANT_NOT_FOUND", "there is no such tenant", &[])
+    grpc::problem(
+        Code::NotFound,
+        "TENANT_NOT_FOUND",
+        "there is no such tenant",
+        &[],
+    )
 }
 
 #[cfg(test)]

@@ -42,8 +42,19 @@ pub enum NotWritten {
 pub fn channel(buffer: usize, patience: Duration) -> (Outlet, Inlet) {
     let (sender, receiver) = mpsc::channel(buffer);
     let ending = Arc::new(OnceLock::new());
-    let inlet = Inlet { receiver, ending: Arc::clone(&ending), ended: false };
-    (Outlet { sender, ending, patience }, inlet)
+    let inlet = Inlet {
+        receiver,
+        ending: Arc::clone(&ending),
+        ended: false,
+    };
+    (
+        Outlet {
+            sender,
+            ending,
+            patience,
+        },
+        inlet,
+    )
 }
 
 impl Outlet {
@@ -91,7 +102,10 @@ mod tests {
     use super::*;
 
     fn message(cursor: &str) -> SubscribeResponse {
-        SubscribeResponse { cursor: cursor.to_owned(), message: None }
+        SubscribeResponse {
+            cursor: cursor.to_owned(),
+            message: None,
+        }
     }
 
     #[tokio::test]

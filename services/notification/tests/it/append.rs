@@ -6,17 +6,24 @@ use notification::log::{append::Outcome, read, tenants};
 use roomsync_process::TaskTracker;
 use sqlx::PgPool;
 
-use crate::support::{
-    TENANT, append, change, change_of, database, held, log_of, versions,
-};
+use crate::support::{TENANT, append, change, change_of, database, held, log_of, versions};
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]
 async fn versions_are_appended_in_order_at_gapless_positions(pool: PgPool) {
     let database = database(&pool);
     for (object, version) in [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)] {
-        assert!(matches!(append(&database, &change(object, version)).await, Outcome::Appended(_)));
+        assert!(matches!(
+            append(&database, &change(object, version)).await,
+            Outcome::Appended(_)
+        ));
     }
-    let expected = [(1, "a", 1), (2, "b", 1), (3, "a", 2), (4, "a", 3), (5, "b", 2)];
+    let expected = [
+        (1, "a", 1),
+        (2, "b", 1),
+        (3, "a", 2),
+        (4, "a", 3),
+        (5, "b", 2),
+    ];
     let expected: Vec<_> = expected.map(|(p, o, v)| (p, o.to_owned(), v)).into();
     assert_eq!(log_of(&database, TENANT).await, expected);
 }
@@ -31,7 +38,10 @@ async fn a_version_before_its_predecessor_is_held_and_follows_it(pool: PgPool) {
     let Outcome::Appended(entries) = append(&database, &change("a", 1)).await else {
         panic!("expected the first version to be appended");
     };
-    let appended: Vec<_> = entries.iter().map(|entry| (entry.version, entry.position)).collect();
+    let appended: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.version, entry.position))
+        .collect();
     assert_eq!(appended, [(1, 1), (2, 2), (3, 3)]);
     assert_eq!(held(&database).await, 1);
     append(&database, &change("a", 4)).await;
@@ -68,7 +78,10 @@ async fn tenants_with_the_same_object_id_have_logs_of_their_own(pool: PgPool) {
     for tenant in ["one", "two"] {
         assert_eq!(log_of(&database, tenant).await, [(1, "a".to_owned(), 1)]);
     }
-    let ids = [tenants::find(&pool, "one").await, tenants::find(&pool, "two").await];
+    let ids = [
+        tenants::find(&pool, "one").await,
+        tenants::find(&pool, "two").await,
+    ];
     let ids = ids.map(|log| log.unwrap().unwrap().log_id);
     assert_ne!(ids[0], ids[1]);
 }
@@ -86,7 +99,11 @@ async fn concurrent_appenders_leave_a_gapless_log_that_a_reader_never_sees_reord
             for version in 1..=VERSIONS {
                 for object in OBJECTS {
                     // Each version twice, by appenders that go through neighbours in other orders.
-                    let version = if appender % 2 == 0 { version } else { (version - 1) ^ 1 } + appender % 2;
+                    let version = if appender % 2 == 0 {
+                        version
+                    } else {
+                        (version - 1) ^ 1
+                    } + appender % 2;
                     append(&database, &change(object, version)).await;
                 }
             }
@@ -99,7 +116,10 @@ async fn concurrent_appenders_leave_a_gapless_log_that_a_reader_never_sees_reord
         while seen.len() < total {
             let after = seen.last().map_or(0, |row: &read::Row| row.position);
             let page = read::page(database.pool(), TENANT, after, 7).await.unwrap();
-            assert!(page.is_empty() || read::follows(&page, after), "a position appeared late");
+            assert!(
+                page.is_empty() || read::follows(&page, after),
+                "a position appeared late"
+            );
             seen.extend(page);
         }
     };

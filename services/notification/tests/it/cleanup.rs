@@ -15,7 +15,12 @@ use crate::support::{
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn config() -> LogConfig {
-    LogConfig { keep: 30 * DAY, keep_inbox: 7 * DAY, cleanup_every: DAY, cleanup_batch: 2 }
+    LogConfig {
+        keep: 30 * DAY,
+        keep_inbox: 7 * DAY,
+        cleanup_every: DAY,
+        cleanup_batch: 2,
+    }
 }
 
 /// Makes everything up to a version so many days old.
@@ -37,11 +42,17 @@ async fn entries_older_than_they_are_kept_go_in_batches_and_raise_the_floor(pool
         append(&database, &change("a", version)).await;
     }
     age(&database, 5, 31).await;
-    assert_eq!(housekeeping::clean(&database, &config()).await.unwrap(), (5, 0));
+    assert_eq!(
+        housekeeping::clean(&database, &config()).await.unwrap(),
+        (5, 0)
+    );
     assert_eq!(versions(&database, "a").await, [6, 7]);
     let log = tenants::find(&pool, TENANT).await.unwrap().unwrap();
     assert_eq!((log.floor, log.last_position), (5, 7));
-    assert_eq!(housekeeping::clean(&database, &config()).await.unwrap(), (0, 0));
+    assert_eq!(
+        housekeeping::clean(&database, &config()).await.unwrap(),
+        (0, 0)
+    );
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]
@@ -89,5 +100,8 @@ async fn old_inbox_rows_go(pool: PgPool) {
         .await
         .unwrap();
     }
-    assert_eq!(housekeeping::clean(&database, &config()).await.unwrap(), (0, 3));
+    assert_eq!(
+        housekeeping::clean(&database, &config()).await.unwrap(),
+        (0, 3)
+    );
 }

@@ -25,7 +25,11 @@ async fn a_gap_that_is_due_is_fetched_in_pages_and_the_held_versions_follow(pool
         append_with_gap_after(&database, &change("a", 6), Duration::ZERO).await,
         Outcome::Held
     );
-    gaps(&database, &booking_command).await.look().await.unwrap();
+    gaps(&database, &booking_command)
+        .await
+        .look()
+        .await
+        .unwrap();
     assert_eq!(versions(&database, "a").await, [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(held(&database).await, 0);
     // The message of a version that was fetched comes after all.
@@ -38,7 +42,11 @@ async fn a_gap_that_is_not_due_yet_is_left_to_its_message(pool: PgPool) {
     let booking_command = BookingCommand::default();
     *booking_command.changes.lock().unwrap() = vec![change("a", 1)];
     append(&database, &change("a", 2)).await;
-    gaps(&database, &booking_command).await.look().await.unwrap();
+    gaps(&database, &booking_command)
+        .await
+        .look()
+        .await
+        .unwrap();
     assert!(versions(&database, "a").await.is_empty());
 }
 
@@ -48,9 +56,17 @@ async fn a_gap_is_claimed_by_one_replica_until_the_claim_lapses(pool: PgPool) {
     let booking_command = BookingCommand::default();
     append_with_gap_after(&database, &change("a", 2), Duration::ZERO).await;
     // booking-command has nothing to give yet: the gap stays, and is not asked for again at once.
-    gaps(&database, &booking_command).await.look().await.unwrap();
+    gaps(&database, &booking_command)
+        .await
+        .look()
+        .await
+        .unwrap();
     *booking_command.changes.lock().unwrap() = vec![change("a", 1)];
-    gaps(&database, &booking_command).await.look().await.unwrap();
+    gaps(&database, &booking_command)
+        .await
+        .look()
+        .await
+        .unwrap();
     assert!(versions(&database, "a").await.is_empty());
     assert_eq!(held(&database).await, 1);
 }
@@ -64,7 +80,11 @@ async fn versions_that_nobody_has_any_more_are_skipped(pool: PgPool) {
     for version in [9, 8, 11] {
         append_with_gap_after(&database, &change("a", version), Duration::ZERO).await;
     }
-    gaps(&database, &booking_command).await.look().await.unwrap();
+    gaps(&database, &booking_command)
+        .await
+        .look()
+        .await
+        .unwrap();
     assert_eq!(versions(&database, "a").await, [1, 8, 9]);
     assert_eq!(held(&database).await, 1);
     append(&database, &change("a", 10)).await;

@@ -70,7 +70,10 @@ async fn a_change_carries_the_same_id_in_every_stream(pool: PgPool) {
         let Some(Message::Change(seen)) = next(stream).await.unwrap().message else {
             panic!("expected a change");
         };
-        assert_eq!((seen.change_id.as_str(), seen.object_id.as_str()), ("acme/a/1", "a"));
+        assert_eq!(
+            (seen.change_id.as_str(), seen.object_id.as_str()),
+            ("acme/a/1", "a")
+        );
     }
 }
 
@@ -83,7 +86,10 @@ async fn a_cursor_of_another_tenant_is_expired(pool: PgPool) {
     let cursor = next_heartbeat(&mut service.subscribe("other", "").await.unwrap()).await;
     for cursor in [cursor.as_str(), "v1.", "nonsense"] {
         let refused = service.subscribe(TENANT, cursor).await.unwrap_err();
-        assert_eq!(reason(&refused), expected(Code::OutOfRange, "CURSOR_EXPIRED"));
+        assert_eq!(
+            reason(&refused),
+            expected(Code::OutOfRange, "CURSOR_EXPIRED")
+        );
     }
 }
 
@@ -97,7 +103,10 @@ async fn a_tenant_without_changes_can_be_subscribed_to_if_booking_command_knows_
     assert_eq!(next_change(&mut stream).await.0, 1);
 
     let refused = service.subscribe("nobody", "").await.unwrap_err();
-    assert_eq!(reason(&refused), expected(Code::NotFound, "TENANT_NOT_FOUND"));
+    assert_eq!(
+        reason(&refused),
+        expected(Code::NotFound, "TENANT_NOT_FOUND")
+    );
     let refused = service.subscribe("slow", "").await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
 }
@@ -107,8 +116,14 @@ async fn a_tenant_the_caller_may_not_see_looks_like_one_that_does_not_exist(pool
     let database = database(&pool);
     append(&database, &change("a", 1)).await;
     let service = Service::start(&database).await;
-    let refused = service.subscribe_as("other", TENANT, "", 15).await.unwrap_err();
-    assert_eq!(reason(&refused), expected(Code::NotFound, "TENANT_NOT_FOUND"));
+    let refused = service
+        .subscribe_as("other", TENANT, "", 15)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        reason(&refused),
+        expected(Code::NotFound, "TENANT_NOT_FOUND")
+    );
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]
@@ -150,7 +165,9 @@ async fn a_stream_ends_with_a_reason_at_shutdown(pool: PgPool) {
     let ended = next(&mut stream).await.unwrap_err();
     assert_eq!(reason(&ended), expected(Code::Unavailable, "SHUTTING_DOWN"));
     service.subscriptions.tasks.close();
-    tokio::time::timeout(SOON, service.subscriptions.tasks.wait()).await.unwrap();
+    tokio::time::timeout(SOON, service.subscriptions.tasks.wait())
+        .await
+        .unwrap();
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]
@@ -188,7 +205,16 @@ async fn a_subscriber_that_does_not_read_blocks_only_itself_and_is_ended(pool: P
 #[sqlx::test(migrator = "notification::MIGRATOR")]
 async fn heartbeats_of_an_hour_are_refused_by_field(pool: PgPool) {
     let service = Service::start(&database(&pool)).await;
-    let refused = service.subscribe_as("*", TENANT, "", 3600).await.unwrap_err();
-    assert_eq!(reason(&refused), expected(Code::InvalidArgument, "INVALID_FIELD"));
-    assert_eq!(grpc::metadata(&refused, "field").as_deref(), Some("heartbeat_seconds"));
+    let refused = service
+        .subscribe_as("*", TENANT, "", 3600)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        reason(&refused),
+        expected(Code::InvalidArgument, "INVALID_FIELD")
+    );
+    assert_eq!(
+        grpc::metadata(&refused, "field").as_deref(),
+        Some("heartbeat_seconds")
+    );
 }

@@ -58,7 +58,10 @@ pub(crate) fn change_of(tenant: &str, object: &str, version: i64) -> Change {
         received_at: None,
         items: Vec::new(),
     };
-    Change { change_id: format!("{tenant}/{object}/{version}"), body }
+    Change {
+        change_id: format!("{tenant}/{object}/{version}"),
+        body,
+    }
 }
 
 pub(crate) fn change(object: &str, version: i64) -> Change {
@@ -74,8 +77,9 @@ pub(crate) async fn append_with_gap_after(
     change: &Change,
     gap_after: Duration,
 ) -> Outcome {
-    let appended: Result<_, sqlx::Error> =
-        database.tx("test", |tx| Box::pin(append::append(tx, change, gap_after))).await;
+    let appended: Result<_, sqlx::Error> = database
+        .tx("test", |tx| Box::pin(append::append(tx, change, gap_after)))
+        .await;
     appended.unwrap()
 }
 
@@ -93,7 +97,10 @@ pub(crate) async fn log_of(database: &Database, tenant: &str) -> Vec<(i64, Strin
 /// The versions of one object, as the log has them.
 pub(crate) async fn versions(database: &Database, object: &str) -> Vec<i64> {
     let log = log_of(database, TENANT).await;
-    log.into_iter().filter(|(_, of, _)| of == object).map(|(_, _, version)| version).collect()
+    log.into_iter()
+        .filter(|(_, of, _)| of == object)
+        .map(|(_, _, version)| version)
+        .collect()
 }
 
 pub(crate) async fn held(database: &Database) -> i64 {
@@ -173,7 +180,12 @@ impl BookingService for BookingCommand {
     ) -> Result<Response<ListChangesResponse>, Status> {
         let request = request.into_inner();
         if request.after_version < *self.expired.lock().unwrap() {
-            return Err(grpc::problem(Code::OutOfRange, "VERSION_EXPIRED", "gone", &[]));
+            return Err(grpc::problem(
+                Code::OutOfRange,
+                "VERSION_EXPIRED",
+                "gone",
+                &[],
+            ));
         }
         // Pages of two, so that every test of more pages through them.
         let changes = self.changes.lock().unwrap();
@@ -181,9 +193,14 @@ impl BookingService for BookingCommand {
             change.body.object.as_str() == request.object_id
                 && change.body.version > request.after_version
         });
-        let changes =
-            wanted.take(2).map(|change| convert::change(&change.change_id, &change.body)).collect();
-        Ok(Response::new(ListChangesResponse { changes, object_version: 0 }))
+        let changes = wanted
+            .take(2)
+            .map(|change| convert::change(&change.change_id, &change.body))
+            .collect();
+        Ok(Response::new(ListChangesResponse {
+            changes,
+            object_version: 0,
+        }))
     }
 }
 
@@ -194,18 +211,24 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(database: &Database) -> Self {
-        Self::start_with(database, StreamConfig {
-            reread: Duration::from_millis(200),
-            page_size: 2,
-            buffer: 2,
-            write_timeout: SOON,
-        })
+        Self::start_with(
+            database,
+            StreamConfig {
+                reread: Duration::from_millis(200),
+                page_size: 2,
+                buffer: 2,
+                write_timeout: SOON,
+            },
+        )
         .await
     }
 
     pub(crate) async fn start_with(database: &Database, config: StreamConfig) -> Self {
         let (hub, soft, tasks) = (Hub::default(), CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(hub.clone().run(database.clone(), config.reread, soft.clone()));
+        tasks.spawn(
+            hub.clone()
+                .run(database.clone(), config.reread, soft.clone()),
+        );
         let booking_command = BookingCommand::default().serve().await;
         let subscriptions = Subscriptions {
             database: database.clone(),
@@ -248,7 +271,8 @@ impl Service {
 /// The next message of a stream.
 pub(crate) async fn next(stream: &mut Inlet) -> Result<SubscribeResponse, Status> {
     let next = tokio::time::timeout(SOON, stream.next()).await;
-    next.expect("a message in time").expect("a stream that goes on")
+    next.expect("a message in time")
+        .expect("a stream that goes on")
 }
 
 /// The next message, which is a change: its version and the cursor after it.

@@ -111,7 +111,7 @@ impl Broker {
             ..
         } = &*self.shared;
         let consumer = Consumer::<M, H>::new(
-            format!("{service}@{instance}"),
+            &format!("{service}@{instance}"),
             config,
             soft.clone(),
             sessions.clone(),

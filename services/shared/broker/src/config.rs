@@ -118,6 +118,16 @@ mod tests {
     }
 
     #[test]
+    fn durations_are_written_as_people_write_them() {
+        let text = r#"{"url": "amqp://host/", "publish_timeout": "250ms", "ladder": ["1s"], "patience": "2m"}"#;
+        let config: BrokerConfig = serde_json::from_str(text).unwrap();
+        assert_eq!(config.publish_timeout, Duration::from_millis(250));
+        assert_eq!(config.patience, Some(Duration::from_mins(2)));
+        assert_eq!(config.ladder.rungs(), [Duration::from_secs(1)]);
+        assert_eq!(config.prefetch, 32);
+    }
+
+    #[test]
     fn the_address_is_not_shown() {
         let config = BrokerConfig::new("amqp://user:hush@host/");
         let shown = serde_json::to_string(&config).unwrap();

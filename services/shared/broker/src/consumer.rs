@@ -54,7 +54,7 @@ struct Worker<M, H> {
 
 impl<M: Message, H: Handler<M>> Consumer<M, H> {
     pub(crate) fn new(
-        name: String,
+        name: &str,
         config: &BrokerConfig,
         soft: CancellationToken,
         sessions: Sessions,
@@ -105,6 +105,8 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
                 time::sleep(AGAIN).await;
             }
         }
+        // Also when the connection is lost at the end: what was begun is finished.
+        while hands.join_next().await.is_some() {}
     }
 
     /// Consumes over one connection, until the shutdown or its loss.
@@ -114,27 +116,24 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
         spec: &QueueSpec,
         hands: &mut JoinSet<()>,
     ) -> lapin::Result<()> {
-        let channel = session.channel().await?;
-        // Heals a queue that somebody deleted while the connection stood.
-        let topology = Topology::of(std::slice::from_ref(spec), &self.worker.settler.ladder);
-        declare(&channel, &topology).await?;
-        channel
-            .basic_qos(self.prefetch, BasicQosOptions::default())
-            .await?;
-        let mut deliveries = channel
-            .basic_consume(
-                spec.queue.into(),
-                short(&self.tag),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
+        let (channel, mut deliveries) = tokio::select! {
+            () = session.lost.cancelled() => return Ok(()),
+            subscribed = self.subscribe(session, spec) => subscribed?,
+        };
         loop {
             let delivery = tokio::select! {
                 biased;
                 () = self.worker.soft.cancelled() => return self.finish(&channel, hands).await,
                 () = session.lost.cancelled() => return Ok(()),
-                Some(_) = hands.join_next(), if !hands.is_empty() => continue,
+                Some(done) = hands.join_next(), if !hands.is_empty() => match done {
+                    Ok(()) => continue,
+                    // Not the handler's panic but one of ours: without its answer the message would
+                    // stay in hand, so a new channel gets it delivered again.
+                    Err(error) => {
+                        tracing::error!(%error, queue = M::QUEUE, "a message was left without answer");
+                        return Ok(());
+                    }
+                },
                 delivery = deliveries.next() => delivery,
             };
             let Some(amqp) = delivery.transpose()? else {
@@ -150,6 +149,26 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
                 None => worker.until_done(amqp, &session.lost).await,
             }
         }
+    }
+
+    async fn subscribe(
+        &self,
+        session: &Session,
+        spec: &QueueSpec,
+    ) -> lapin::Result<(Channel, lapin::Consumer)> {
+        let channel = session.channel().await?;
+        // Heals a queue that somebody deleted while the connection stood.
+        let topology = Topology::of(std::slice::from_ref(spec), &self.worker.settler.ladder);
+        declare(&channel, &topology).await?;
+        channel
+            .basic_qos(self.prefetch, BasicQosOptions::default())
+            .await?;
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let tag = short(&self.tag);
+        let deliveries = channel
+            .basic_consume(spec.queue.into(), tag, options, arguments)
+            .await?;
+        Ok((channel, deliveries))
     }
 
     /// Takes nothing more and finishes what is in hand. What was prefetched and not begun goes back
@@ -238,6 +257,10 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
                 () = self.soft.cancelled() => return,
                 () = lost.cancelled() => return,
                 () = time::sleep(after.unwrap_or(usual)) => {}
+            }
+            // The broker takes a message back that was held for too long (half an hour by default).
+            if !amqp.acker.usable() {
+                return;
             }
         }
     }

@@ -57,7 +57,7 @@ pub enum Verdict {
 impl Ladder {
     /// Checks the delays.
     pub fn new(rungs: Vec<Duration>) -> Result<Self, InvalidLadder> {
-        let range = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+        let range = Duration::from_millis(1)..=Duration::from_hours(24);
         let fine = (1..=20).contains(&rungs.len())
             && rungs
                 .iter()

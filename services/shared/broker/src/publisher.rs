@@ -125,13 +125,6 @@ impl Publisher {
         results
     }
 
-    /// Waits until there is a connection, for at most as long as a publish may take.
-    pub async fn wait_until_connected(&self) -> bool {
-        self.session(Instant::now() + self.shared.timeout)
-            .await
-            .is_ok()
-    }
-
     pub(crate) async fn deliver(&self, outgoing: &Outgoing) -> Result<(), PublishError> {
         let deadline = Instant::now() + self.shared.timeout;
         loop {
@@ -149,14 +142,11 @@ impl Publisher {
     }
 
     async fn deliver_in_order(&self, outgoing: &[Outgoing]) -> Vec<Result<(), PublishError>> {
-        let session = match self.session(Instant::now() + self.shared.timeout).await {
-            Ok(session) => session,
-            Err(_) => {
-                return outgoing
-                    .iter()
-                    .map(|_| Err(PublishError::Unreachable))
-                    .collect();
-            }
+        let Ok(session) = self.session(Instant::now() + self.shared.timeout).await else {
+            return outgoing
+                .iter()
+                .map(|_| Err(PublishError::Unreachable))
+                .collect();
         };
         let mut sent = Vec::with_capacity(outgoing.len());
         for message in outgoing {

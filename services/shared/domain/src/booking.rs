@@ -74,6 +74,7 @@ impl BookingState {
 
     /// What a live booking in this state becomes when it ends for `cause`: a request, and what the
     /// room declines before it was confirmed, was rejected; everything else is removed.
+    #[must_use]
     pub fn ended_by(self, cause: Cause) -> Self {
         match (self, cause) {
             (Self::Requested, _) | (Self::Pending | Self::Undecided, Cause::RoomDeclined) => {

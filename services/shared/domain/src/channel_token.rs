@@ -50,7 +50,7 @@ impl fmt::Debug for ChannelTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelTokens")
             .field("key_ids", &self.keys.keys())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

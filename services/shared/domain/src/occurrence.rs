@@ -38,6 +38,10 @@ pub enum RoomAnswer {
 
 /// An occurrence as it stands on the room's calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, as Google says it"
+)]
 pub struct Occurrence {
     /// What it is known by.
     pub key: OccurrenceKey,

@@ -38,6 +38,7 @@ impl ServiceConfig for Config {
 }
 
 async fn run(context: Context<Config>) -> anyhow::Result<()> {
+    tracing::info_span!("idle.start").in_scope(|| tracing::info!("idling"));
     if context.config.idle.stubborn {
         context.spawner.spawn("stubborn", std::future::pending());
     }

@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit;
 
-/// What was asked for.
+/// A process of roomsync. Its settings are described in `config print` and its default TOML.
 #[derive(Debug, Parser)]
 #[command(
     version,

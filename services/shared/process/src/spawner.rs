@@ -13,7 +13,6 @@ use std::{
 use anyhow::anyhow;
 use futures_util::FutureExt as _;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
 
 use crate::Shutdown;
 
@@ -41,16 +40,14 @@ impl Spawner {
         F: Future<Output = ()> + Send + 'static,
     {
         let hard = self.shutdown.hard();
-        let span = tracing::info_span!(parent: None, "task", task = name);
-        self.tasks.spawn(
-            async move {
-                let task = hard.run_until_cancelled(task);
-                if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
-                    tracing::error!(task = name, "task panicked: {}", panic_text(&*panic));
-                }
+        // No span of its own: one that lives as long as the process would make a single endless
+        // trace of everything the task ever does.
+        self.tasks.spawn(async move {
+            let task = hard.run_until_cancelled(task);
+            if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
+                tracing::error!(task = name, "task panicked: {}", panic_text(&*panic));
             }
-            .instrument(span),
-        );
+        });
     }
 
     /// Starts a task the process cannot do without: an error or a panic begins the shutdown and

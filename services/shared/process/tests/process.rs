@@ -1,13 +1,19 @@
 //! A real process: exit codes, signals, logs and probes of `examples/idle.rs`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
+use axum::routing::post;
+use roomsync_process::TaskTracker;
 use serde_json::Value;
+use tokio::sync::mpsc;
+use tonic::{service::Routes, transport::server::TcpIncoming};
 
 fn idle(arguments: &[&str], env: &[(&str, &str)]) -> Command {
     // Cargo builds examples beside the tests: target/debug/{deps/process-…,examples/idle}.
@@ -148,6 +154,40 @@ fn a_signal_ends_the_process_well_and_healthcheck_sees_it_live() {
     assert_eq!(finished(&["healthcheck", "--live"], &env).0, Some(1));
 }
 
+/// Takes OTLP exports and shows the first one. Only the bytes: the service's name stands in them.
+fn collector(exports: mpsc::UnboundedSender<Vec<u8>>) -> SocketAddr {
+    let export = async move |request: axum::extract::Request| {
+        let body = axum::body::to_bytes(request.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        exports.send(body.to_vec()).unwrap();
+        tonic::Status::ok("").into_http::<tonic::body::Body>()
+    };
+    let path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    let routes = Routes::from(axum::Router::new().route(path, post(export)));
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = incoming.local_addr().unwrap();
+    let server = tonic::transport::Server::builder().add_routes(routes);
+    TaskTracker::new().spawn(server.serve_with_incoming(incoming));
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traces_are_sent_to_the_collector_before_the_process_ends() {
+    let (exports, mut exported) = mpsc::unbounded_channel();
+    let endpoint = format!("http://{}", collector(exports));
+    let mut running = Running::start(&[("ROOMSYNC__TELEMETRY__OTLP_ENDPOINT", &endpoint)]);
+    running.wait_for("idling");
+    running.signal();
+    let (code, rest) = running.ended();
+    assert_eq!(code, Some(0), "{rest}");
+    let export = exported.try_recv().unwrap();
+    let export = String::from_utf8_lossy(&export);
+    for part in ["service.name", "idle", "service.instance.id", "idle.start"] {
+        assert!(export.contains(part), "{part} in {export}");
+    }
+}
+
 #[test]
 fn a_second_signal_ends_a_stubborn_process_at_once() {
     let mut running = Running::start(&[("ROOMSYNC__IDLE__STUBBORN", "true")]);
@@ -157,5 +197,5 @@ fn a_second_signal_ends_a_stubborn_process_at_once() {
     running.signal();
     let (code, rest) = running.ended();
     assert_eq!(code, Some(1), "{rest}");
-    assert!(rest.contains("stopped hard with 1 tasks in hand"), "{rest}");
+    assert!(rest.contains("stopped hard with work in hand"), "{rest}");
 }

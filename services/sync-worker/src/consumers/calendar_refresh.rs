@@ -20,14 +20,16 @@ enum Raise {
 
 #[async_trait]
 impl Handler<CalendarRefresh> for Consumer {
-    async fn handle(&self, message: CalendarRefresh, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle(&self, message: CalendarRefresh, _: &Delivery) -> Result<(), Failure> {
         let calendar = message.calendar;
         let calendars = &self.worker.calendars;
-        // A message that comes back has raised the calendar at its first attempt.
-        match raise(message.why, delivery.attempt) {
-            Raise::No => {}
-            Raise::Look => drop(calendars.raise(calendar, None).await.or_retry()?),
-            Raise::Full => drop(calendars.raise_full(calendar).await.or_retry()?),
+        let open = match raise(message.why) {
+            Raise::No => true,
+            Raise::Look => calendars.raise(calendar, None).await.or_retry()?,
+            Raise::Full => calendars.raise_full(calendar).await.or_retry()?,
+        };
+        if !open {
+            return Ok(());
         }
         let lane = match message.lane {
             RefreshLane::Live => Lane::Live,
@@ -39,9 +41,8 @@ impl Handler<CalendarRefresh> for Consumer {
 
 /// The sweep and the import are this service's own and come after the raise; the rest is asked for
 /// from outside.
-fn raise(why: RefreshWhy, attempt: u32) -> Raise {
+fn raise(why: RefreshWhy) -> Raise {
     match why {
-        _ if attempt > 1 => Raise::No,
         RefreshWhy::Sweep | RefreshWhy::Import => Raise::No,
         RefreshWhy::Poll | RefreshWhy::ByHand => Raise::Look,
         RefreshWhy::Reconcile => Raise::Full,
@@ -53,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refresh_raises_once_and_only_from_outside() {
-        assert_eq!(raise(RefreshWhy::Sweep, 1), Raise::No);
-        assert_eq!(raise(RefreshWhy::ByHand, 1), Raise::Look);
-        assert_eq!(raise(RefreshWhy::Reconcile, 1), Raise::Full);
-        assert_eq!(raise(RefreshWhy::ByHand, 2), Raise::No);
+    fn a_refresh_from_outside_raises_the_calendar() {
+        assert_eq!(raise(RefreshWhy::Sweep), Raise::No);
+        assert_eq!(raise(RefreshWhy::Import), Raise::No);
+        assert_eq!(raise(RefreshWhy::ByHand), Raise::Look);
+        assert_eq!(raise(RefreshWhy::Reconcile), Raise::Full);
     }
 }

@@ -154,48 +154,64 @@ mod tests {
         }
     }
 
-    fn row(state: &str, verified: bool) -> Option<Known> {
+    fn row(state: &str, verified: bool) -> Known {
         let (open, closed) = (state == "open", state == "closed");
-        Some(Known {
+        Known {
             calendar: calendar(400),
             open,
             closed,
             verified,
-        })
+        }
     }
 
-    fn link(words: &str) -> Option<Wanted> {
+    fn link(words: &str) -> Wanted {
         let has = |word| words.split(' ').any(|it| it == word);
-        Some(Wanted {
+        Wanted {
             calendar: calendar(if has("shorter") { 90 } else { 400 }),
             open: has("open"),
             verified: has("verified"),
             imported: has("imported"),
             connected: !has("unconnected"),
-        })
+        }
     }
 
     #[rstest]
     #[case::nothing(None, None, Plan::Nothing)]
-    #[case::new(None, link("open"), Plan::Verify)]
-    #[case::new_without_connection(None, link("open unconnected"), Plan::Wait)]
-    #[case::as_it_should_be(row("open", true), link("open verified imported"), Plan::Nothing)]
-    #[case::import_lost(row("open", true), link("open verified"), Plan::Import)]
-    #[case::reconnected(row("open", true), link("open imported"), Plan::Verify)]
-    #[case::failed_before(row("open", false), link("open verified imported"), Plan::Verify)]
-    #[case::other_horizon(
-        row("open", true),
-        link("open verified imported shorter"),
+    #[case::new(None, Some(link("open")), Plan::Verify)]
+    #[case::new_without_connection(None, Some(link("open unconnected")), Plan::Wait)]
+    #[case::as_it_should_be(
+        Some(row("open", true)),
+        Some(link("open verified imported")),
+        Plan::Nothing
+    )]
+    #[case::import_lost(Some(row("open", true)), Some(link("open verified")), Plan::Import)]
+    #[case::reconnected(Some(row("open", true)), Some(link("open imported")), Plan::Verify)]
+    #[case::failed_before(
+        Some(row("open", false)),
+        Some(link("open verified imported")),
         Plan::Verify
     )]
-    #[case::row_lost(None, link("open verified imported"), Plan::Verify)]
-    #[case::closing(row("open", true), link("verified"), Plan::Close)]
-    #[case::closing_without_connection(row("open", true), link("unconnected"), Plan::Close)]
-    #[case::closing_again(row("closing", true), link("verified"), Plan::Close)]
-    #[case::closed_not_reported(row("closed", true), link("verified"), Plan::ReportClosed)]
-    #[case::never_opened(None, link(""), Plan::ReportClosed)]
-    #[case::link_gone(row("open", true), None, Plan::Close)]
-    #[case::all_gone(row("closed", true), None, Plan::Nothing)]
+    #[case::other_horizon(
+        Some(row("open", true)),
+        Some(link("open verified imported shorter")),
+        Plan::Verify
+    )]
+    #[case::row_lost(None, Some(link("open verified imported")), Plan::Verify)]
+    #[case::closing(Some(row("open", true)), Some(link("verified")), Plan::Close)]
+    #[case::closing_without_connection(
+        Some(row("open", true)),
+        Some(link("unconnected")),
+        Plan::Close
+    )]
+    #[case::closing_again(Some(row("closing", true)), Some(link("verified")), Plan::Close)]
+    #[case::closed_not_reported(
+        Some(row("closed", true)),
+        Some(link("verified")),
+        Plan::ReportClosed
+    )]
+    #[case::never_opened(None, Some(link("")), Plan::ReportClosed)]
+    #[case::link_gone(Some(row("open", true)), None, Plan::Close)]
+    #[case::all_gone(Some(row("closed", true)), None, Plan::Nothing)]
     fn what_a_link_needs(
         #[case] known: Option<Known>,
         #[case] wanted: Option<Wanted>,

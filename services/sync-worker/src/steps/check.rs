@@ -11,7 +11,7 @@ use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 
 use super::{
     close_calendar, full_sync,
-    pull::{self, Listed},
+    pull::{self, Found},
     report,
 };
 use crate::{
@@ -43,6 +43,7 @@ enum Round {
 }
 
 /// Brings a calendar up to date, if it is dirty, free and due.
+#[tracing::instrument(skip_all, fields(%calendar, ?lane))]
 pub(crate) async fn check(
     worker: &Worker,
     calendar: CalendarId,
@@ -77,7 +78,7 @@ pub(crate) async fn check(
 }
 
 async fn round(worker: &Worker, claim: &Claim, lane: Lane) -> Result<Round, Trouble> {
-    let listed = match next(claim) {
+    let mut listed = match next(claim) {
         Next::Everything => full_sync::list(worker, claim).await?,
         Next::ByCursor(cursor) => match pull::list(worker, claim, &cursor, lane).await {
             Err(Trouble::Google(GoogleError::CursorExpired)) => {
@@ -86,7 +87,7 @@ async fn round(worker: &Worker, claim: &Claim, lane: Lane) -> Result<Round, Trou
             listed => listed?,
         },
     };
-    match apply(worker, claim, &listed).await? {
+    match apply(worker, claim, &mut listed).await? {
         Applied::Done { changes } => end(worker, claim, listed, changes).await,
         Applied::WrittenSince => {
             // The next listing must begin after that write, so not under a grant from before it.
@@ -112,7 +113,7 @@ fn next(claim: &Claim) -> Next {
 }
 
 /// A delta that touched nothing needs no Apply.
-async fn apply(worker: &Worker, claim: &Claim, listed: &Listed) -> Result<Applied, Trouble> {
+async fn apply(worker: &Worker, claim: &Claim, listed: &mut Found) -> Result<Applied, Trouble> {
     if listed.listings.is_empty() && !listed.full {
         return Ok(Applied::Done { changes: 0 });
     }
@@ -130,7 +131,7 @@ async fn apply(worker: &Worker, claim: &Claim, listed: &Listed) -> Result<Applie
         listed_since: listed.listed_since,
         full_sync: listed.full,
         received_at: claim.pushed_at,
-        listings: listed.listings.clone(),
+        listings: std::mem::take(&mut listed.listings),
     };
     worker.mirror.apply(apply).await
 }
@@ -140,7 +141,7 @@ async fn apply(worker: &Worker, claim: &Claim, listed: &Listed) -> Result<Applie
 async fn end(
     worker: &Worker,
     claim: &Claim,
-    listed: Listed,
+    listed: Found,
     changes: i32,
 ) -> Result<Round, Trouble> {
     let access_role = changed_role(claim, &listed.access_role);
@@ -162,9 +163,11 @@ async fn end(
     let Some(ended) = ended else {
         return Err(Trouble::Lost);
     };
-    let latency = claim
+    let waited = claim
         .pushed_at
-        .and_then(|pushed_at| (worker.clock.now() - pushed_at).to_std().ok());
+        .filter(|_| changes > 0)
+        .map(|at| worker.clock.now() - at);
+    let latency = waited.and_then(|waited| waited.to_std().ok());
     worker
         .metrics
         .applied(if listed.full { "full" } else { "delta" }, latency);
@@ -196,7 +199,6 @@ async fn put_off(worker: &Worker, claim: &Claim, trouble: Trouble) -> Result<(),
                 .await
                 .or_retry();
         }
-        Trouble::Google(GoogleError::Unauthorized) => worker.access.forget(&calendar.tenant),
         _ => {}
     }
     let reaction = react(&trouble, claim.failures, worker.config.sync.backoff());

@@ -69,8 +69,6 @@ async fn stop(worker: &Worker, calendar: &Calendar, channel: &LiveChannel) -> Re
                     .access
                     .report(&calendar.tenant, Actor::Rooms, report)
                     .await;
-            } else if matches!(error, GoogleError::Unauthorized) {
-                worker.access.forget(&calendar.tenant);
             }
             Err(error.into())
         }

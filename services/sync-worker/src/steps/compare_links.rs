@@ -39,11 +39,14 @@ pub(crate) async fn compare(worker: &Worker) -> Result<(), Trouble> {
     for (id, drift) in drift(&known, &wanted) {
         worker.metrics.link_drift(drift.as_str());
         tracing::info!(link = %id, drift = drift.as_str(), "a link differs");
-        worker
+        if !worker
             .hint(&LinkDue {
                 link: LinkId::from(id),
             })
-            .await;
+            .await
+        {
+            break;
+        }
     }
     Ok(())
 }
@@ -86,15 +89,15 @@ fn drift(
             // Nothing can be done without a connection; a new one makes its links due itself.
             _ if link.open && !link.connected => return None,
             None if link.open => Drift::Missing,
-            // A closing link whose calendar is closed, or never was: it has not been reported yet.
-            None => Drift::Different,
             Some(_) if !link.open => Drift::Extra,
             Some(row)
                 if row.open && row.verified && link.verified && row.calendar == link.calendar =>
             {
                 return None;
             }
-            Some(_) => Drift::Different,
+            // Without a calendar: a closing link whose calendar is closed, or never was, and which has
+            // not been reported closed yet.
+            None | Some(_) => Drift::Different,
         };
         Some((id, drift))
     });

@@ -9,14 +9,14 @@ use crate::{
     access::Lane,
     listing::{self, Keep},
     scopes,
-    steps::pull::Listed,
+    steps::pull::Found,
     store::calendars::Claim,
     trouble::Trouble,
     worker::Worker,
 };
 
 /// Lists for a cursor, then the window. Never hurries: it takes the background's share.
-pub(crate) async fn list(worker: &Worker, claim: &Claim) -> Result<Listed, Trouble> {
+pub(crate) async fn list(worker: &Worker, claim: &Claim) -> Result<Found, Trouble> {
     let page_size = worker.config.sync.page_size;
     let window = worker.window(&claim.calendar);
     let query = listing::for_a_cursor(window.starts_at(), page_size);
@@ -30,7 +30,7 @@ pub(crate) async fn list(worker: &Worker, claim: &Claim) -> Result<Listed, Troub
     let (seen, odd) = scopes::occurrences(&within.events, &claim.calendar.resource);
     worker.metrics.odd(&odd);
     let complete = odd.is_empty() && within.odd == 0;
-    Ok(Listed {
+    Ok(Found {
         listings: scopes::of_window(seen, window, complete),
         cursor,
         listed_since: within.listed_since,

@@ -124,8 +124,6 @@ async fn refused(
             .access
             .report(&calendar.tenant, Actor::Rooms, report)
             .await;
-    } else if matches!(error, GoogleError::Unauthorized) {
-        worker.access.forget(&calendar.tenant);
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use roomsync_google::AccessRole;
 use crate::{
     access::Lane,
     listing::{self, Keep},
-    scopes,
+    scopes::{self, MOST_SCOPES},
+    steps::full_sync,
     store::calendars::Claim,
     trouble::Trouble,
     worker::Worker,
@@ -18,7 +19,7 @@ use crate::{
 
 /// What a step listed, ready to be applied.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(crate) struct Found {
     /// The complete scopes.
     pub(crate) listings: Vec<Listing>,
     /// The cursor to store once they are applied.
@@ -37,13 +38,16 @@ pub(crate) async fn list(
     claim: &Claim,
     cursor: &str,
     lane: Lane,
-) -> Result<Listed, Trouble> {
+) -> Result<Found, Trouble> {
     let sync = &worker.config.sync;
     let room = &claim.calendar.resource;
     let query = listing::since(cursor, sync.page_size);
     let fetched = listing::fetch(worker, claim, lane, query, Keep::Events).await?;
     let delta = scopes::sort(&fetched.events, room);
     worker.metrics.odd(&delta.odd);
+    if delta.one_offs.len() > MOST_SCOPES {
+        return full_sync::list(worker, claim).await;
+    }
     let listings = if delta.series_touched {
         let window = worker.window(&claim.calendar);
         let query = listing::in_window(window, sync.page_size);
@@ -59,7 +63,7 @@ pub(crate) async fn list(
     } else {
         scopes::of_one_offs(delta.one_offs)
     };
-    Ok(Listed {
+    Ok(Found {
         listings,
         cursor: fetched
             .cursor

@@ -23,7 +23,7 @@ pub(crate) async fn renew_due(worker: &Worker) -> Result<(), Trouble> {
     }
     let due = worker.channels.claim_due(BATCH).await?;
     stream::iter(due)
-        .for_each_concurrent(AT_ONCE, async |calendar| {
+        .for_each_concurrent(AT_ONCE, |calendar| async move {
             if let Err(trouble) = open_channel::open(worker, &calendar).await {
                 tracing::warn!(calendar = %calendar.id, %trouble, "failed to open a channel");
             }

@@ -68,12 +68,10 @@ async fn told<T>(
     actor: Actor,
     asked: Result<T, Trouble>,
 ) -> Result<T, Trouble> {
-    if let Err(Trouble::Google(error)) = &asked {
-        if let Some(report) = report(error) {
-            worker.access.report(&calendar.tenant, actor, report).await;
-        } else if matches!(error, GoogleError::Unauthorized) {
-            worker.access.forget(&calendar.tenant);
-        }
+    if let Err(Trouble::Google(error)) = &asked
+        && let Some(report) = report(error)
+    {
+        worker.access.report(&calendar.tenant, actor, report).await;
     }
     asked
 }

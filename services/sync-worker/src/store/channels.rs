@@ -223,28 +223,6 @@ impl Channels {
         Ok(live.rows_affected() == 1)
     }
 
-    /// Whether a calendar has a channel whose expiration is known and further away than `ahead`.
-    pub(crate) async fn has_lasting(
-        &self,
-        calendar: CalendarId,
-        ahead: Duration,
-    ) -> sqlx::Result<bool> {
-        sqlx::query_scalar!(
-            r#"-- sync.channels.has_lasting
-            SELECT EXISTS (
-                SELECT 1
-                FROM sync.channels
-                WHERE calendar_id = $1
-                  AND state = 'open'
-                  AND expires_at > now() + make_interval(secs => $2)
-            ) AS "lasting!""#,
-            calendar.0,
-            seconds(ahead),
-        )
-        .fetch_one(&self.pool)
-        .await
-    }
-
     /// Takes every channel of a calendar except `keep` out of use, and says which of them Google may
     /// still send pushes through.
     pub(crate) async fn retire(

@@ -16,10 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Waits, but not for ever.
 pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, work).await {
-        Ok(value) => value,
-        Err(_) => panic!("waited too long for {what}"),
-    }
+    let outcome = tokio::time::timeout(PATIENCE, work).await;
+    outcome.unwrap_or_else(|_| panic!("waited too long for {what}"))
 }
 
 pub(crate) fn client() -> Client {

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    Answer, Channel, Command, ControlError, HoldId, NewEvent, NewRoom, NewUser,
-};
+use super::{Answer, Channel, Command, ControlError, HoldId, NewEvent, NewRoom, NewUser};
 use crate::{
     faults::Fault,
     ledger::{Call, Operation},
@@ -26,10 +24,21 @@ pub struct ControlClient {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Refusal {
-    Refused { status: u16, reason: String, message: String },
-    Unknown { what: String, name: String },
-    Timeout { after_ms: u64 },
-    Invalid { message: String },
+    Refused {
+        status: u16,
+        reason: String,
+        message: String,
+    },
+    Unknown {
+        what: String,
+        name: String,
+    },
+    Timeout {
+        after_ms: u64,
+    },
+    Invalid {
+        message: String,
+    },
 }
 
 impl ControlClient {
@@ -66,16 +75,24 @@ impl ControlClient {
         if succeeded {
             return serde_json::from_slice(&answer).map_err(ControlError::Unreadable);
         }
-        Err(match serde_json::from_slice(&answer).map_err(ControlError::Unreadable)? {
-            Refusal::Refused { status, reason, message } => {
-                ControlError::Refused { status, reason, message }
-            }
-            Refusal::Unknown { what, name } => ControlError::Unknown { what, name },
-            Refusal::Timeout { after_ms } => {
-                ControlError::Timeout(Duration::from_millis(after_ms))
-            }
-            Refusal::Invalid { message } => ControlError::Invalid(message),
-        })
+        Err(
+            match serde_json::from_slice(&answer).map_err(ControlError::Unreadable)? {
+                Refusal::Refused {
+                    status,
+                    reason,
+                    message,
+                } => ControlError::Refused {
+                    status,
+                    reason,
+                    message,
+                },
+                Refusal::Unknown { what, name } => ControlError::Unknown { what, name },
+                Refusal::Timeout { after_ms } => {
+                    ControlError::Timeout(Duration::from_millis(after_ms))
+                }
+                Refusal::Invalid { message } => ControlError::Invalid(message),
+            },
+        )
     }
 
     async fn ask<T: DeserializeOwned>(&self, command: Command) -> Result<T, ControlError> {
@@ -89,27 +106,43 @@ impl ControlClient {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(timeout, wait).await.map_err(|_| ControlError::Timeout(timeout))
+        tokio::time::timeout(timeout, wait)
+            .await
+            .map_err(|_| ControlError::Timeout(timeout))
     }
 
     /// Adds an organisation; adding it again changes nothing.
     pub async fn add_org(&self, domain: &str) -> Result<(), ControlError> {
-        self.ask(Command::AddOrg { domain: domain.to_owned() }).await
+        self.ask(Command::AddOrg {
+            domain: domain.to_owned(),
+        })
+        .await
     }
 
     /// Adds a user; returns the address.
     pub async fn add_user(&self, org: &str, user: NewUser) -> Result<String, ControlError> {
-        self.ask(Command::AddUser { org: org.to_owned(), user }).await
+        self.ask(Command::AddUser {
+            org: org.to_owned(),
+            user,
+        })
+        .await
     }
 
     /// Adds a room; returns its address.
     pub async fn add_room(&self, org: &str, room: NewRoom) -> Result<String, ControlError> {
-        self.ask(Command::AddRoom { org: org.to_owned(), room }).await
+        self.ask(Command::AddRoom {
+            org: org.to_owned(),
+            room,
+        })
+        .await
     }
 
     /// Makes a service account, or finds the one of this name; returns its key file.
     pub async fn service_account(&self, name: &str) -> Result<Value, ControlError> {
-        self.ask(Command::ServiceAccount { name: name.to_owned() }).await
+        self.ask(Command::ServiceAccount {
+            name: name.to_owned(),
+        })
+        .await
     }
 
     /// Grants scopes to a client id: domain-wide delegation.
@@ -137,14 +170,13 @@ impl ControlClient {
     }
 
     /// Gives somebody a role on a calendar.
-    pub async fn share(
-        &self,
-        calendar: &str,
-        with: &str,
-        role: Role,
-    ) -> Result<(), ControlError> {
-        self.ask(Command::Share { calendar: calendar.to_owned(), with: with.to_owned(), role })
-            .await
+    pub async fn share(&self, calendar: &str, with: &str, role: Role) -> Result<(), ControlError> {
+        self.ask(Command::Share {
+            calendar: calendar.to_owned(),
+            with: with.to_owned(),
+            role,
+        })
+        .await
     }
 
     /// Creates an event on a user's calendar as that user; returns its id.
@@ -153,7 +185,12 @@ impl ControlClient {
         calendar: &str,
         event: NewEvent,
     ) -> Result<String, ControlError> {
-        self.ask(Command::InsertEvent { calendar: calendar.to_owned(), actor: None, event }).await
+        self.ask(Command::InsertEvent {
+            calendar: calendar.to_owned(),
+            actor: None,
+            event,
+        })
+        .await
     }
 
     /// Changes fields of an event, as seen from a calendar.
@@ -237,8 +274,11 @@ impl ControlClient {
 
     /// Deletes an event from a calendar.
     pub async fn cancel_event(&self, calendar: &str, event: &str) -> Result<(), ControlError> {
-        self.ask(Command::CancelEvent { calendar: calendar.to_owned(), event: event.to_owned() })
-            .await
+        self.ask(Command::CancelEvent {
+            calendar: calendar.to_owned(),
+            event: event.to_owned(),
+        })
+        .await
     }
 
     /// Waits until the room has answered an invitation; returns what it said.
@@ -258,12 +298,19 @@ impl ControlClient {
 
     /// One copy of an event, as the owner of the calendar sees it.
     pub async fn event(&self, calendar: &str, event: &str) -> Result<Value, ControlError> {
-        self.ask(Command::Event { calendar: calendar.to_owned(), event: event.to_owned() }).await
+        self.ask(Command::Event {
+            calendar: calendar.to_owned(),
+            event: event.to_owned(),
+        })
+        .await
     }
 
     /// All copies on a calendar, cancelled ones too.
     pub async fn events(&self, calendar: &str) -> Result<Vec<Value>, ControlError> {
-        self.ask(Command::Events { calendar: calendar.to_owned() }).await
+        self.ask(Command::Events {
+            calendar: calendar.to_owned(),
+        })
+        .await
     }
 
     /// Makes an access token as if the user had consented to these scopes.
@@ -286,18 +333,22 @@ impl ControlClient {
     }
 
     /// Holds the next call of this operation on this calendar before it is carried out.
-    pub async fn hold(
-        &self,
-        operation: Operation,
-        calendar: &str,
-    ) -> Result<HoldId, ControlError> {
-        self.ask(Command::Hold { operation, calendar: Some(calendar.to_owned()), answer: false })
-            .await
+    pub async fn hold(&self, operation: Operation, calendar: &str) -> Result<HoldId, ControlError> {
+        self.ask(Command::Hold {
+            operation,
+            calendar: Some(calendar.to_owned()),
+            answer: false,
+        })
+        .await
     }
 
     /// Waits until a call stands still in the hold.
     pub async fn wait_held(&self, hold: HoldId, timeout: Duration) -> Result<(), ControlError> {
-        self.ask(Command::WaitHeld { hold, timeout_ms: millis(timeout) }).await
+        self.ask(Command::WaitHeld {
+            hold,
+            timeout_ms: millis(timeout),
+        })
+        .await
     }
 
     /// Lets a held call go on.

@@ -31,7 +31,11 @@ pub enum Command {
     /// Makes (or finds) a service account; answers its key file.
     ServiceAccount { name: String },
     /// Grants scopes to a service account's client id for the whole organisation.
-    Delegate { org: String, client_id: String, scopes: Vec<String> },
+    Delegate {
+        org: String,
+        client_id: String,
+        scopes: Vec<String>,
+    },
     /// Takes all scopes away from a client id; tokens already given live on.
     RevokeDelegation { org: String, client_id: String },
     /// Suspends a user, or lets the user back in.
@@ -39,7 +43,11 @@ pub enum Command {
     /// Switches Google Calendar off or on for a user.
     CalendarOff { user: String, off: bool },
     /// Gives somebody a role on a calendar. An ACL change: its sync tokens die.
-    Share { calendar: String, with: String, role: Role },
+    Share {
+        calendar: String,
+        with: String,
+        role: Role,
+    },
     /// Takes somebody's role away. An ACL change: its sync tokens die.
     Unshare { calendar: String, with: String },
     /// Lets the sync tokens of a calendar die.
@@ -60,21 +68,51 @@ pub enum Command {
         event: NewEvent,
     },
     /// Changes fields of an event, as seen from a calendar.
-    PatchEvent { calendar: String, event: String, changes: Map<String, Value> },
+    PatchEvent {
+        calendar: String,
+        event: String,
+        changes: Map<String, Value>,
+    },
     /// Gives an event new times.
-    MoveEvent { calendar: String, event: String, start: When, end: When },
+    MoveEvent {
+        calendar: String,
+        event: String,
+        start: When,
+        end: When,
+    },
     /// Adds a room to an event.
-    InviteRoom { calendar: String, event: String, room: String },
+    InviteRoom {
+        calendar: String,
+        event: String,
+        room: String,
+    },
     /// Takes a room off an event.
-    UninviteRoom { calendar: String, event: String, room: String },
+    UninviteRoom {
+        calendar: String,
+        event: String,
+        room: String,
+    },
     /// Replaces one room of an event by another in one edit.
-    SwapRoom { calendar: String, event: String, from: String, to: String },
+    SwapRoom {
+        calendar: String,
+        event: String,
+        from: String,
+        to: String,
+    },
     /// Deletes an event from a calendar: for everybody if it is the organizer's.
     CancelEvent { calendar: String, event: String },
     /// Answers an invitation as the calendar's owner.
-    Respond { calendar: String, event: String, answer: Answer },
+    Respond {
+        calendar: String,
+        event: String,
+        answer: Answer,
+    },
     /// Waits until the room has answered an invitation; answers what it said.
-    WaitRoomAnswered { room: String, event: String, timeout_ms: u64 },
+    WaitRoomAnswered {
+        room: String,
+        event: String,
+        timeout_ms: u64,
+    },
     /// All copies on a calendar, cancelled ones too, as its owner sees them.
     Events { calendar: String },
     /// One copy on a calendar, as its owner sees it.
@@ -82,7 +120,11 @@ pub enum Command {
     /// Puts an arbitrary JSON value into the calendar's listings.
     InjectItem { calendar: String, item: Value },
     /// Leaves fields out of a copy wherever it is listed.
-    HideFields { calendar: String, event: String, fields: Vec<String> },
+    HideFields {
+        calendar: String,
+        event: String,
+        fields: Vec<String>,
+    },
     /// Makes an access token as if the user had consented.
     UserToken { user: String, scopes: Vec<String> },
     /// Changes switches: an object with some of the fields of `Settings`.

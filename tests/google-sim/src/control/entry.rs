@@ -4,7 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
-use super::{ControlError, org::OrgControl, people::{RoomControl, UserControl}, types::Channel};
+use super::{
+    ControlError,
+    org::OrgControl,
+    people::{RoomControl, UserControl},
+    types::{Answer, Channel},
+};
 use crate::{
     accounts::ServiceAccount,
     faults::{Effect, Fault, HoldGuard},
@@ -39,23 +44,33 @@ impl Control {
 
     /// An organisation that was added. Its methods fail if it was not.
     pub fn org(&self, domain: &str) -> OrgControl {
-        OrgControl { control: self.clone(), domain: domain.to_lowercase() }
+        OrgControl {
+            control: self.clone(),
+            domain: domain.to_lowercase(),
+        }
     }
 
     /// A user of any organisation. Its methods fail if there is none.
     pub fn user(&self, mail: &str) -> UserControl {
-        UserControl { control: self.clone(), mail: mail.to_lowercase() }
+        UserControl {
+            control: self.clone(),
+            mail: mail.to_lowercase(),
+        }
     }
 
     /// A room of any organisation. Its methods fail if there is none.
     pub fn room(&self, mail: &str) -> RoomControl {
-        RoomControl { control: self.clone(), mail: mail.to_lowercase() }
+        RoomControl {
+            control: self.clone(),
+            mail: mail.to_lowercase(),
+        }
     }
 
     /// Makes a service account with its own RSA key, or finds the one of this name.
     pub fn service_account(&self, name: &str) -> ServiceAccount {
         let token_url = self.core.urls.token_url.clone();
-        self.core.act(|world| world.service_account(name, &token_url))
+        self.core
+            .act(|world| world.service_account(name, &token_url))
     }
 
     /// Changes the switches.
@@ -80,7 +95,10 @@ impl Control {
 
     /// The calls of one operation so far.
     pub fn calls(&self, operation: Operation) -> Vec<Call> {
-        self.ledger().into_iter().filter(|call| call.operation == operation).collect()
+        self.ledger()
+            .into_iter()
+            .filter(|call| call.operation == operation)
+            .collect()
     }
 
     /// Forgets the calls so far.
@@ -115,8 +133,16 @@ impl Control {
         effect: impl FnOnce(u64) -> Effect,
     ) -> HoldGuard {
         let id = self.core.faults.hold(operation, Some(calendar), effect);
-        let hold = self.core.faults.find_hold(id).expect("it was made on the line above");
-        HoldGuard { core: self.core.clone(), id, hold }
+        let hold = self
+            .core
+            .faults
+            .find_hold(id)
+            .expect("it was made on the line above");
+        HoldGuard {
+            core: self.core.clone(),
+            id,
+            hold,
+        }
     }
 
     /// Adds a fault of notifications.
@@ -149,6 +175,16 @@ impl Control {
         Ok(self.core.read(|world| world.owner_views(calendar))?)
     }
 
+    /// Waits until a room has answered an invitation, and returns what it said.
+    pub async fn wait_room_answered(
+        &self,
+        room: &str,
+        event: &str,
+        timeout: Duration,
+    ) -> Result<Answer, ControlError> {
+        self.room(room).wait_answered(event, timeout).await
+    }
+
     /// Waits until a look at the simulator finds what it wants; looks again after every change.
     pub async fn wait_for<T>(
         &self,
@@ -166,6 +202,8 @@ impl Control {
                 let _ = changes.changed().await;
             }
         };
-        tokio::time::timeout(timeout, wait).await.map_err(|_| ControlError::Timeout(timeout))
+        tokio::time::timeout(timeout, wait)
+            .await
+            .map_err(|_| ControlError::Timeout(timeout))
     }
 }

@@ -13,19 +13,24 @@ use crate::{
 
 impl Control {
     /// Carries out one command; the answer is `null` where there is nothing to tell.
-    #[expect(clippy::too_many_lines, reason = "one arm a command, as flat as the list itself")]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm a command, as flat as the list itself"
+    )]
     pub async fn execute(&self, command: Command) -> Result<Value, ControlError> {
         match command {
             Command::AddOrg { domain } => {
                 self.add_org(&domain);
                 Ok(Value::Null)
             }
-            Command::AddUser { org, user } => {
-                told(self.org(&org).add(user)?.mail())
-            }
+            Command::AddUser { org, user } => told(self.org(&org).add(user)?.mail()),
             Command::AddRoom { org, room } => told(self.org(&org).add_room(room)?.mail()),
             Command::ServiceAccount { name } => Ok(self.service_account(&name).key_file),
-            Command::Delegate { org, client_id, scopes } => {
+            Command::Delegate {
+                org,
+                client_id,
+                scopes,
+            } => {
                 let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
                 done(self.org(&org).delegate_client(&client_id, &scopes))
             }
@@ -34,9 +39,11 @@ impl Control {
             }
             Command::Suspend { user, suspended } => done(self.user(&user).suspend(suspended)),
             Command::CalendarOff { user, off } => done(self.user(&user).calendar_off(off)),
-            Command::Share { calendar, with, role } => {
-                done(self.room(&calendar).share(&with, role))
-            }
+            Command::Share {
+                calendar,
+                with,
+                role,
+            } => done(self.room(&calendar).share(&with, role)),
             Command::Unshare { calendar, with } => done(self.room(&calendar).unshare(&with)),
             Command::ExpireSyncTokens { calendar } => {
                 done(self.room(&calendar).expire_sync_tokens())
@@ -45,47 +52,72 @@ impl Control {
                 self.expire_access_tokens();
                 Ok(Value::Null)
             }
-            Command::SupportPush { calendar, supported } => {
-                done(self.room(&calendar).support_push(supported))
-            }
+            Command::SupportPush {
+                calendar,
+                supported,
+            } => done(self.room(&calendar).support_push(supported)),
             Command::AutoAccept { room, on } => done(self.room(&room).auto_accept(on)),
             Command::ListInDirectory { room, listed } => {
                 done(self.room(&room).list_in_directory(listed))
             }
-            Command::InsertEvent { calendar, actor, event } => {
+            Command::InsertEvent {
+                calendar,
+                actor,
+                event,
+            } => {
                 let calendar = calendar.to_lowercase();
                 let actor = actor.map_or_else(|| calendar.clone(), |mail| mail.to_lowercase());
-                told(self.insert(&calendar, &actor, &event)?)
+                told(self.insert(&calendar, &actor, event)?)
             }
-            Command::PatchEvent { calendar, event, changes } => {
-                done(self.patch(&calendar, &event, Value::Object(changes)))
-            }
-            Command::MoveEvent { calendar, event, start, end } => {
-                done(self.patch(&calendar, &event, json!({"start": start, "end": end})))
-            }
-            Command::InviteRoom { calendar, event, room } => {
-                done(self.change_rooms(&calendar, &event, None, Some(&room)))
-            }
-            Command::UninviteRoom { calendar, event, room } => {
-                done(self.change_rooms(&calendar, &event, Some(&room), None))
-            }
-            Command::SwapRoom { calendar, event, from, to } => {
-                done(self.change_rooms(&calendar, &event, Some(&from), Some(&to)))
-            }
+            Command::PatchEvent {
+                calendar,
+                event,
+                changes,
+            } => done(self.patch(&calendar, &event, Value::Object(changes))),
+            Command::MoveEvent {
+                calendar,
+                event,
+                start,
+                end,
+            } => done(self.patch(&calendar, &event, json!({"start": start, "end": end}))),
+            Command::InviteRoom {
+                calendar,
+                event,
+                room,
+            } => done(self.change_rooms(&calendar, &event, None, Some(&room))),
+            Command::UninviteRoom {
+                calendar,
+                event,
+                room,
+            } => done(self.change_rooms(&calendar, &event, Some(&room), None)),
+            Command::SwapRoom {
+                calendar,
+                event,
+                from,
+                to,
+            } => done(self.change_rooms(&calendar, &event, Some(&from), Some(&to))),
             Command::CancelEvent { calendar, event } => done(self.cancel(&calendar, &event)),
-            Command::Respond { calendar, event, answer } => {
-                done(self.respond(&calendar, &event, answer))
-            }
-            Command::WaitRoomAnswered { room, event, timeout_ms } => {
+            Command::Respond {
+                calendar,
+                event,
+                answer,
+            } => done(self.respond(&calendar, &event, answer)),
+            Command::WaitRoomAnswered {
+                room,
+                event,
+                timeout_ms,
+            } => {
                 let timeout = Duration::from_millis(timeout_ms);
                 told(self.room(&room).wait_answered(&event, timeout).await?)
             }
             Command::Events { calendar } => told(self.events(&calendar)?),
             Command::Event { calendar, event } => self.event(&calendar, &event),
-            Command::InjectItem { calendar, item } => {
-                done(self.room(&calendar).inject_item(item))
-            }
-            Command::HideFields { calendar, event, fields } => {
+            Command::InjectItem { calendar, item } => done(self.room(&calendar).inject_item(item)),
+            Command::HideFields {
+                calendar,
+                event,
+                fields,
+            } => {
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 done(self.room(&calendar).hide_fields(&event, &fields))
             }
@@ -107,10 +139,21 @@ impl Control {
                 self.clear_faults();
                 Ok(Value::Null)
             }
-            Command::Hold { operation, calendar, answer } => {
-                let id = self.core.faults.hold(operation, calendar.as_deref(), |hold| {
-                    if answer { Effect::HoldAnswer { hold } } else { Effect::Hold { hold } }
-                });
+            Command::Hold {
+                operation,
+                calendar,
+                answer,
+            } => {
+                let id = self
+                    .core
+                    .faults
+                    .hold(operation, calendar.as_deref(), |hold| {
+                        if answer {
+                            Effect::HoldAnswer { hold }
+                        } else {
+                            Effect::Hold { hold }
+                        }
+                    });
                 told(HoldId(id))
             }
             Command::WaitHeld { hold, timeout_ms } => {
@@ -161,7 +204,10 @@ fn done(outcome: Result<(), ControlError>) -> Result<Value, ControlError> {
     outcome.map(|()| Value::Null)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "used as a function for map_err"
+)]
 fn invalid(error: serde_json::Error) -> ControlError {
     ControlError::Invalid(error.to_string())
 }

@@ -42,13 +42,18 @@ fn read(action: String, body: &[u8]) -> Result<Command, ControlError> {
 
 fn refuse(error: &ControlError) -> Response {
     let (status, body) = match error {
-        ControlError::Refused { status, reason, message } => (
+        ControlError::Refused {
+            status,
+            reason,
+            message,
+        } => (
             StatusCode::UNPROCESSABLE_ENTITY,
             json!({"kind": "refused", "status": status, "reason": reason, "message": message}),
         ),
-        ControlError::Unknown { what, name } => {
-            (StatusCode::NOT_FOUND, json!({"kind": "unknown", "what": what, "name": name}))
-        }
+        ControlError::Unknown { what, name } => (
+            StatusCode::NOT_FOUND,
+            json!({"kind": "unknown", "what": what, "name": name}),
+        ),
         ControlError::Timeout(after) => (
             StatusCode::REQUEST_TIMEOUT,
             json!({"kind": "timeout", "after_ms": u64::try_from(after.as_millis()).unwrap_or(u64::MAX)}),

@@ -18,19 +18,34 @@ impl OrgControl {
 
     /// Adds an ordinary user or, with `admin`, a super administrator.
     pub fn add_user(&self, mail: &str, admin: bool) -> Result<UserControl, ControlError> {
-        self.add(NewUser { admin, ..NewUser::new(mail) })
+        self.add(NewUser {
+            admin,
+            ..NewUser::new(mail)
+        })
     }
 
     /// Adds a user with all details.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the user is made for this call"
+    )]
     pub fn add(&self, user: NewUser) -> Result<UserControl, ControlError> {
-        let mail = user.mail.clone();
-        self.control.core.act(|world| world.add_user(&self.domain, user))?;
-        Ok(self.control.user(&mail))
+        self.control
+            .core
+            .act(|world| world.add_user(&self.domain, &user))?;
+        Ok(self.control.user(&user.mail))
     }
 
     /// Adds a room: a Directory entry and a calendar.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the room is made for this call"
+    )]
     pub fn add_room(&self, room: NewRoom) -> Result<RoomControl, ControlError> {
-        let mail = self.control.core.act(|world| world.add_room(&self.domain, room))?;
+        let mail = self
+            .control
+            .core
+            .act(|world| world.add_room(&self.domain, &room))?;
         Ok(self.control.room(&mail))
     }
 
@@ -49,17 +64,15 @@ impl OrgControl {
     }
 
     /// Grants scopes to a service account for all users: domain-wide delegation.
-    pub fn delegate(
-        &self,
-        account: &ServiceAccount,
-        scopes: &[&str],
-    ) -> Result<(), ControlError> {
+    pub fn delegate(&self, account: &ServiceAccount, scopes: &[&str]) -> Result<(), ControlError> {
         self.delegate_client(&account.client_id, scopes)
     }
 
     /// Grants scopes to a client id, replacing what it had.
     pub fn delegate_client(&self, client_id: &str, scopes: &[&str]) -> Result<(), ControlError> {
-        self.control.core.act(|world| world.delegate(&self.domain, client_id, scopes))
+        self.control
+            .core
+            .act(|world| world.delegate(&self.domain, client_id, scopes))
     }
 
     /// Takes all scopes away from a service account; tokens already given live on.

@@ -29,7 +29,7 @@ impl UserControl {
 
     /// Creates an event on the user's calendar; returns its id.
     pub fn insert_event(&self, event: NewEvent) -> Result<String, ControlError> {
-        self.control.insert(&self.mail, &self.mail, &event)
+        self.control.insert(&self.mail, &self.mail, event)
     }
 
     /// Changes fields of the user's copy as `events.patch` does.
@@ -38,6 +38,10 @@ impl UserControl {
     }
 
     /// Gives the event new times.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the times are made for this call"
+    )]
     pub fn move_event(&self, event: &str, start: When, end: When) -> Result<(), ControlError> {
         self.patch_event(event, json!({"start": start, "end": end}))
     }
@@ -49,17 +53,20 @@ impl UserControl {
 
     /// Adds a room to the event.
     pub fn invite_room(&self, event: &str, room: &str) -> Result<(), ControlError> {
-        self.control.change_rooms(&self.mail, event, None, Some(room))
+        self.control
+            .change_rooms(&self.mail, event, None, Some(room))
     }
 
     /// Takes a room off the event, which itself stays.
     pub fn uninvite_room(&self, event: &str, room: &str) -> Result<(), ControlError> {
-        self.control.change_rooms(&self.mail, event, Some(room), None)
+        self.control
+            .change_rooms(&self.mail, event, Some(room), None)
     }
 
     /// Replaces one room by another in one edit.
     pub fn swap_room(&self, event: &str, from: &str, to: &str) -> Result<(), ControlError> {
-        self.control.change_rooms(&self.mail, event, Some(from), Some(to))
+        self.control
+            .change_rooms(&self.mail, event, Some(from), Some(to))
     }
 
     /// Deletes the event: for everybody if the user is the organizer, else only the user's copy.
@@ -79,12 +86,16 @@ impl UserControl {
 
     /// Suspends the account, or lets it back in.
     pub fn suspend(&self, suspended: bool) -> Result<(), ControlError> {
-        self.control.core.act(|world| world.change_user(&self.mail, |u| u.suspended = suspended))
+        self.control
+            .core
+            .act(|world| world.change_user(&self.mail, |u| u.suspended = suspended))
     }
 
     /// Switches Google Calendar off or on for the account.
     pub fn calendar_off(&self, off: bool) -> Result<(), ControlError> {
-        self.control.core.act(|world| world.change_user(&self.mail, |u| u.calendar_off = off))
+        self.control
+            .core
+            .act(|world| world.change_user(&self.mail, |u| u.calendar_off = off))
     }
 }
 
@@ -96,7 +107,7 @@ impl RoomControl {
 
     /// Creates an event straight on the room's calendar, which makes the room its organizer.
     pub fn insert_event(&self, actor: &str, event: NewEvent) -> Result<String, ControlError> {
-        self.control.insert(&self.mail, actor, &event)
+        self.control.insert(&self.mail, actor, event)
     }
 
     /// Deletes the room's copy: declines, or cancels the meeting if the room is its organizer.
@@ -121,7 +132,9 @@ impl RoomControl {
 
     /// The room's own answer in its copy; `None` if it is not invited.
     pub fn answer(&self, event: &str) -> Option<Answer> {
-        self.control.core.read(|world| world.answer_of(&self.mail, event))
+        self.control
+            .core
+            .read(|world| world.answer_of(&self.mail, event))
     }
 
     /// Waits until the room has answered an invitation, and returns what it said.
@@ -131,18 +144,26 @@ impl RoomControl {
         timeout: Duration,
     ) -> Result<Answer, ControlError> {
         self.control
-            .wait_for(timeout, |_| self.answer(event).filter(|a| *a != Answer::NeedsAction))
+            .wait_for(timeout, |_| {
+                self.answer(event).filter(|a| *a != Answer::NeedsAction)
+            })
             .await
     }
 
     /// Gives somebody a role on the room's calendar. An ACL change: its sync tokens die.
     pub fn share(&self, with: &str, role: Role) -> Result<(), ControlError> {
-        Ok(self.control.core.act(|world| world.share(&self.mail, with, Some(role)))?)
+        Ok(self
+            .control
+            .core
+            .act(|world| world.share(&self.mail, with, Some(role)))?)
     }
 
     /// Takes somebody's role away. An ACL change: the calendar's sync tokens die.
     pub fn unshare(&self, with: &str) -> Result<(), ControlError> {
-        Ok(self.control.core.act(|world| world.share(&self.mail, with, None))?)
+        Ok(self
+            .control
+            .core
+            .act(|world| world.share(&self.mail, with, None))?)
     }
 
     /// Lets the calendar's sync tokens die: the next use gets 410 `fullSyncRequired`.
@@ -166,24 +187,32 @@ impl RoomControl {
 
     /// Whether the Directory lists the room; its calendar stays.
     pub fn list_in_directory(&self, listed: bool) -> Result<(), ControlError> {
-        self.control.core.act(|world| world.list_in_directory(&self.mail, listed))
+        self.control
+            .core
+            .act(|world| world.list_in_directory(&self.mail, listed))
     }
 
     /// Puts an arbitrary JSON value into the calendar's listings.
     pub fn inject_item(&self, item: Value) -> Result<(), ControlError> {
-        Ok(self.control.core.act(|world| world.inject(&self.mail, item))?)
+        Ok(self
+            .control
+            .core
+            .act(|world| world.inject(&self.mail, item))?)
     }
 
     /// Leaves fields such as `summary` out of a copy wherever it is listed.
     pub fn hide_fields(&self, event: &str, fields: &[&str]) -> Result<(), ControlError> {
-        Ok(self.control.core.act(|world| world.hide_fields(&self.mail, event, fields))?)
+        Ok(self
+            .control
+            .core
+            .act(|world| world.hide_fields(&self.mail, event, fields))?)
     }
 
-    fn change(
-        &self,
-        change: impl FnOnce(&mut crate::world::Calendar),
-    ) -> Result<(), ControlError> {
-        Ok(self.control.core.act(|world| world.calendar_mut(&self.mail).map(change))?)
+    fn change(&self, change: impl FnOnce(&mut crate::world::Calendar)) -> Result<(), ControlError> {
+        Ok(self
+            .control
+            .core
+            .act(|world| world.calendar_mut(&self.mail).map(change))?)
     }
 }
 
@@ -192,7 +221,7 @@ impl Control {
         &self,
         calendar: &str,
         actor: &str,
-        event: &NewEvent,
+        event: NewEvent,
     ) -> Result<String, ControlError> {
         let body = event.body((calendar == actor).then_some(actor));
         Ok(self.core.act(|world| world.insert(calendar, actor, body))?)
@@ -205,9 +234,13 @@ impl Control {
         changes: Value,
     ) -> Result<(), ControlError> {
         let Value::Object(changes) = changes else {
-            return Err(ControlError::Invalid("changes must be an object".to_owned()));
+            return Err(ControlError::Invalid(
+                "changes must be an object".to_owned(),
+            ));
         };
-        Ok(self.core.act(|world| world.patch(calendar, event, changes))?)
+        Ok(self
+            .core
+            .act(|world| world.patch(calendar, event, changes))?)
     }
 
     pub(crate) fn cancel(&self, calendar: &str, event: &str) -> Result<(), ControlError> {
@@ -220,7 +253,9 @@ impl Control {
         event: &str,
         answer: Answer,
     ) -> Result<(), ControlError> {
-        Ok(self.core.act(|world| world.respond(calendar, event, answer))?)
+        Ok(self
+            .core
+            .act(|world| world.respond(calendar, event, answer))?)
     }
 
     pub(crate) fn change_rooms(
@@ -235,7 +270,9 @@ impl Control {
             if let Some(from) = from {
                 let before = attendees.len();
                 attendees.retain(|entry| {
-                    !entry["email"].as_str().is_some_and(|mail| mail.eq_ignore_ascii_case(from))
+                    !entry["email"]
+                        .as_str()
+                        .is_some_and(|mail| mail.eq_ignore_ascii_case(from))
                 });
                 if attendees.len() == before {
                     return Err(ControlError::unknown("room of that event", from));

@@ -45,13 +45,20 @@ pub enum ControlError {
 
 impl ControlError {
     pub(crate) fn unknown(what: &str, name: &str) -> Self {
-        Self::Unknown { what: what.to_owned(), name: name.to_owned() }
+        Self::Unknown {
+            what: what.to_owned(),
+            name: name.to_owned(),
+        }
     }
 }
 
 impl From<ApiError> for ControlError {
     fn from(error: ApiError) -> Self {
-        Self::Refused { status: error.status, reason: error.reason, message: error.message }
+        Self::Refused {
+            status: error.status,
+            reason: error.reason,
+            message: error.message,
+        }
     }
 }
 
@@ -112,12 +119,19 @@ pub struct NewUser {
 impl NewUser {
     /// An ordinary user.
     pub fn new(mail: &str) -> Self {
-        Self { mail: mail.to_owned(), ..Self::default() }
+        Self {
+            mail: mail.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// A super administrator.
     pub fn admin(mail: &str) -> Self {
-        Self { mail: mail.to_owned(), admin: true, ..Self::default() }
+        Self {
+            mail: mail.to_owned(),
+            admin: true,
+            ..Self::default()
+        }
     }
 }
 
@@ -165,7 +179,10 @@ impl Default for NewRoom {
 impl NewRoom {
     /// A room that answers by itself.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// In this IANA time zone.
@@ -275,25 +292,24 @@ impl NewEvent {
 
     /// The body that Google's own web page would send for the organizer: with guests, the
     /// organizer is one of the attendees; without, there are none.
-    pub(crate) fn body(&self, organizer: Option<&str>) -> Map<String, Value> {
-        let mut body: Map<String, Value> = self.extra.clone().into_iter().collect();
+    pub(crate) fn body(self, organizer: Option<&str>) -> Map<String, Value> {
         let mut attendees = Vec::new();
         if let Some(organizer) = organizer.filter(|_| self.rooms.len() + self.guests.len() > 0) {
             attendees.push(json!({"email": organizer, "responseStatus": "accepted"}));
         }
-        attendees.extend(
-            self.guests.iter().chain(&self.rooms).map(|mail| json!({"email": mail})),
-        );
+        let invited = self.guests.into_iter().chain(self.rooms);
+        attendees.extend(invited.map(|mail| json!({"email": mail})));
+        let mut body: Map<String, Value> = self.extra.into_iter().collect();
         if !attendees.is_empty() {
             body.insert("attendees".to_owned(), Value::Array(attendees));
         }
         body.insert("start".to_owned(), json!(self.start));
         body.insert("end".to_owned(), json!(self.end));
-        if let Some(id) = &self.id {
-            body.insert("id".to_owned(), json!(id));
+        if let Some(id) = self.id {
+            body.insert("id".to_owned(), Value::String(id));
         }
-        if let Some(summary) = &self.summary {
-            body.insert("summary".to_owned(), json!(summary));
+        if let Some(summary) = self.summary {
+            body.insert("summary".to_owned(), Value::String(summary));
         }
         body
     }

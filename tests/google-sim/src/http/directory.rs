@@ -21,14 +21,23 @@ pub(super) async fn list(
     Path(customer): Path<String>,
 ) -> Result<Response, ApiError> {
     let find = |name: &str| {
-        parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     };
     let max_results = find("maxResults")
         .map(str::parse)
         .transpose()
         .map_err(|_| ApiError::invalid_parameter("maxResults", "Invalid value."))?;
     core.read(|world| {
-        world.resources(&caller, &customer, find("query"), find("pageToken"), max_results)
+        world.resources(
+            &caller,
+            &customer,
+            find("query"),
+            find("pageToken"),
+            max_results,
+        )
     })
     .map(json_answer)
 }
@@ -38,5 +47,6 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
     Path((customer, resource)): Path<(String, String)>,
 ) -> Result<Response, ApiError> {
-    core.read(|world| world.resource(&caller, &customer, &resource)).map(json_answer)
+    core.read(|world| world.resource(&caller, &customer, &resource))
+        .map(json_answer)
 }

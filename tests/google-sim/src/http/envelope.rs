@@ -50,7 +50,9 @@ pub(super) fn refuse(error: &ApiError, newer: bool, retry_after: Option<&str>) -
     }
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(json!({"error": body}))).into_response();
-    response.extensions_mut().insert(Reason(error.reason.clone()));
+    response
+        .extensions_mut()
+        .insert(Reason(error.reason.clone()));
     if let Some(value) = retry_after.and_then(|value| HeaderValue::from_str(value).ok()) {
         response.headers_mut().insert(RETRY_AFTER, value);
     }
@@ -60,12 +62,22 @@ pub(super) fn refuse(error: &ApiError, newer: bool, retry_after: Option<&str>) -
 /// The refusal of a fault: any status and reason, with Google's usual domain for it.
 pub(super) fn made_up(status: u16, reason: &str) -> ApiError {
     let (domain, detail, message) = match reason {
-        "rateLimitExceeded" | "userRateLimitExceeded" => {
-            ("usageLimits", Some("RATE_LIMIT_EXCEEDED"), "Rate Limit Exceeded")
-        }
+        "rateLimitExceeded" | "userRateLimitExceeded" => (
+            "usageLimits",
+            Some("RATE_LIMIT_EXCEEDED"),
+            "Rate Limit Exceeded",
+        ),
         "quotaExceeded" => ("usageLimits", None, "Calendar usage limits exceeded."),
-        "fullSyncRequired" => ("calendar", None, "Sync token is no longer valid, a full sync is required."),
-        "accessNotConfigured" => ("usageLimits", Some("SERVICE_DISABLED"), "Access Not Configured."),
+        "fullSyncRequired" => (
+            "calendar",
+            None,
+            "Sync token is no longer valid, a full sync is required.",
+        ),
+        "accessNotConfigured" => (
+            "usageLimits",
+            Some("SERVICE_DISABLED"),
+            "Access Not Configured.",
+        ),
         "insufficientPermissions" => (
             "global",
             Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
@@ -73,7 +85,11 @@ pub(super) fn made_up(status: u16, reason: &str) -> ApiError {
         ),
         other => ("global", None, other),
     };
-    ApiError { domain, detail, ..ApiError::new(status, reason, message) }
+    ApiError {
+        domain,
+        detail,
+        ..ApiError::new(status, reason, message)
+    }
 }
 
 /// A page of HTML, as Google's front end sends it when nothing is behind it.
@@ -84,8 +100,15 @@ pub(super) fn html_502() -> Response {
 
 /// JSON that breaks off.
 pub(super) fn garbage() -> Response {
-    let header = [(axum::http::header::CONTENT_TYPE, "application/json; charset=UTF-8")];
-    (header, "{\"kind\":\"calendar#events\",\"items\":[{\"id\":\"7fcg").into_response()
+    let header = [(
+        axum::http::header::CONTENT_TYPE,
+        "application/json; charset=UTF-8",
+    )];
+    (
+        header,
+        "{\"kind\":\"calendar#events\",\"items\":[{\"id\":\"7fcg",
+    )
+        .into_response()
 }
 
 /// A JSON answer of 200.

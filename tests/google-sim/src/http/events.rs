@@ -100,7 +100,9 @@ pub(super) async fn delete(
     Path((_, event)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    change(&core, &caller, &calendar, &event, &headers, |world| world.delete(&calendar, &event))?;
+    change(&core, &caller, &calendar, &event, &headers, |world| {
+        world.delete(&calendar, &event)
+    })?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -122,13 +124,11 @@ fn change(
 }
 
 /// The caller's role on a calendar. Without one, the calendar does not exist.
-pub(super) fn role_of(
-    world: &World,
-    caller: &Caller,
-    calendar: &str,
-) -> Result<Role, ApiError> {
+pub(super) fn role_of(world: &World, caller: &Caller, calendar: &str) -> Result<Role, ApiError> {
     let calendar = world.calendar(calendar)?;
-    let role = world.role(calendar, &caller.subject).ok_or_else(ApiError::not_found)?;
+    let role = world
+        .role(calendar, &caller.subject)
+        .ok_or_else(ApiError::not_found)?;
     let all_calendars = [CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_READONLY];
     if role < Role::Owner && !caller.has_any(&all_calendars) {
         return Err(ApiError::insufficient_scope());

@@ -40,7 +40,10 @@ struct Passport {
     quota_user: Option<String>,
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is a part of the request that axum hands in")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of the request that axum hands in"
+)]
 pub(super) async fn gate(
     State(core): State<Arc<Core>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
@@ -56,7 +59,9 @@ pub(super) async fn gate(
         return next.run(request).await;
     };
     let parameters: Vec<(String, String)> =
-        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
+        url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
     let bearer = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -71,7 +76,12 @@ pub(super) async fn gate(
         .find(|(name, _)| name == "quotaUser")
         .map(|(_, value)| value.clone())
         .or_else(|| header(&headers, "x-goog-quota-user"))
-        .or_else(|| caller.as_ref().ok().map(|caller| caller.charged().to_owned()));
+        .or_else(|| {
+            caller
+                .as_ref()
+                .ok()
+                .map(|caller| caller.charged().to_owned())
+        });
     let number = core.ledger.begin(Call {
         number: 0,
         at: Utc::now(),
@@ -92,11 +102,19 @@ pub(super) async fn gate(
     if let Some(calendar) = calendar {
         request.extensions_mut().insert(Named(calendar));
     }
-    let passport = Passport { operation, caller, quota_user };
+    let passport = Passport {
+        operation,
+        caller,
+        quota_user,
+    };
     let run = carry_out(&core, passport, request, next);
     let response = play(&core, &cut, effect, run).await;
-    let reason = response.extensions().get::<Reason>().map(|reason| reason.0.clone());
-    core.ledger.finish(number, response.status().as_u16(), reason);
+    let reason = response
+        .extensions()
+        .get::<Reason>()
+        .map(|reason| reason.0.clone());
+    let status = (!cut.is_cut()).then(|| response.status().as_u16());
+    core.ledger.finish(number, status, reason);
     core.changes.send_modify(|count| *count += 1);
     response
 }
@@ -110,9 +128,18 @@ async fn play(
 ) -> Response {
     match effect {
         None => run.await,
-        Some(Effect::Answer { status, reason, retry_after, newer_envelope }) => {
+        Some(Effect::Answer {
+            status,
+            reason,
+            retry_after,
+            newer_envelope,
+        }) => {
             let newer = newer_envelope || core.read(|world| world.settings.newer_envelope);
-            envelope::refuse(&envelope::made_up(status, &reason), newer, retry_after.as_deref())
+            envelope::refuse(
+                &envelope::made_up(status, &reason),
+                newer,
+                retry_after.as_deref(),
+            )
         }
         Some(Effect::Html502) => envelope::html_502(),
         Some(Effect::Garbage) => envelope::garbage(),
@@ -151,7 +178,9 @@ async fn stand_still(core: &Arc<Core>, hold: u64) {
 }
 
 fn closed(mut response: Response) -> Response {
-    response.extensions_mut().insert(Reason("connection closed".to_owned()));
+    response
+        .extensions_mut()
+        .insert(Reason("connection closed".to_owned()));
     response
 }
 
@@ -173,9 +202,11 @@ async fn carry_out(
     };
     match response.extensions().get::<ApiError>() {
         None => response,
-        Some(error) => {
-            envelope::refuse(error, core.read(|world| world.settings.newer_envelope), None)
-        }
+        Some(error) => envelope::refuse(
+            error,
+            core.read(|world| world.settings.newer_envelope),
+            None,
+        ),
     }
 }
 
@@ -185,7 +216,10 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
         return Ok(None);
     }
     let caller = passport.caller?;
-    if passport.quota_user.as_ref().is_some_and(|user| user.len() > 40)
+    if passport
+        .quota_user
+        .as_ref()
+        .is_some_and(|user| user.len() > 40)
         && passport.quota_user.as_deref() != Some(caller.charged())
     {
         return Err(ApiError::invalid_parameter("quotaUser", "Invalid value."));
@@ -199,9 +233,15 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
     if !caller.has_any(scopes_for(passport.operation)) {
         return Err(ApiError::insufficient_scope());
     }
-    let off = core.read(|world| world.user(&caller.subject).is_some_and(|user| user.calendar_off));
-    let directory =
-        matches!(passport.operation, Operation::ResourcesList | Operation::ResourcesGet);
+    let off = core.read(|world| {
+        world
+            .user(&caller.subject)
+            .is_some_and(|user| user.calendar_off)
+    });
+    let directory = matches!(
+        passport.operation,
+        Operation::ResourcesList | Operation::ResourcesGet
+    );
     if off && !directory {
         return Err(ApiError::not_a_calendar_user());
     }

@@ -47,10 +47,16 @@ fn routes(core: Arc<Core>) -> Router {
             "/calendar/v3/calendars/{calendar}/events",
             get(events::list).post(events::insert),
         )
-        .route("/calendar/v3/calendars/{calendar}/events/watch", post(watch::watch))
+        .route(
+            "/calendar/v3/calendars/{calendar}/events/watch",
+            post(watch::watch),
+        )
         .route(
             "/calendar/v3/calendars/{calendar}/events/{event}",
-            get(events::get).patch(events::patch).put(events::update).delete(events::delete),
+            get(events::get)
+                .patch(events::patch)
+                .put(events::update)
+                .delete(events::delete),
         )
         .route("/calendar/v3/channels/stop", post(watch::stop))
         .route(
@@ -63,5 +69,8 @@ fn routes(core: Arc<Core>) -> Router {
         )
         .route("/token", post(token::exchange))
         .route_layer(from_fn_with_state(core.clone(), gate::gate));
-    Router::new().merge(google).route("/control/{action}", post(control)).with_state(core)
+    Router::new()
+        .merge(google)
+        .route("/control/{action}", post(control))
+        .with_state(core)
 }

@@ -17,7 +17,9 @@ pub(super) fn if_match(headers: &HeaderMap, etag: &str) -> Result<(), ApiError> 
 
 /// Whether the caller already has what this etag stands for.
 pub(super) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get(IF_NONE_MATCH).is_some_and(|known| fits(known.as_bytes(), etag))
+    headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|known| fits(known.as_bytes(), etag))
 }
 
 fn fits(header: &[u8], etag: &str) -> bool {

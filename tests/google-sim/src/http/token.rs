@@ -18,7 +18,11 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 pub(super) async fn exchange(State(core): State<Arc<Core>>, body: Bytes) -> Response {
     let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
-    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, v)| v.as_str());
+    let field = |name: &str| {
+        form.iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| v.as_str())
+    };
     match (field("grant_type"), field("assertion")) {
         (Some(JWT_BEARER), Some(assertion)) => {
             let token_url = core.urls.token_url.clone();
@@ -32,7 +36,11 @@ pub(super) async fn exchange(State(core): State<Arc<Core>>, body: Bytes) -> Resp
                 Err(error) => refuse(error.status, error.error, &error.description),
             }
         }
-        (Some(JWT_BEARER), None) => refuse(400, "invalid_request", "Missing required parameter: assertion"),
+        (Some(JWT_BEARER), None) => refuse(
+            400,
+            "invalid_request",
+            "Missing required parameter: assertion",
+        ),
         _ => refuse(400, "unsupported_grant_type", "Invalid grant_type"),
     }
 }

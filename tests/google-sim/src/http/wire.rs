@@ -29,8 +29,12 @@ impl Cut {
         self.0.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_cut(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) {
+        if self.is_cut() {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
         Ok(())
@@ -57,7 +61,13 @@ impl Listener for Wire {
         // Without it small answers wait for the peer's acknowledgement; it never fails on TCP.
         let _ = stream.set_nodelay(true);
         let cut = Cut::default();
-        (CuttableStream { stream, cut: cut.clone() }, cut)
+        (
+            CuttableStream {
+                stream,
+                cut: cut.clone(),
+            },
+            cut,
+        )
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

@@ -7,21 +7,27 @@ use reqwest::header::{CONTENT_LENGTH, USER_AGENT};
 use super::Plan;
 use crate::{sim::Core, world::Message};
 
-const AGENT: &str =
-    "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)";
+const AGENT: &str = "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)";
 
-/// Sends a message on its way, through the faults that wait for it.
+/// Sends a message on its way. The faults that wait for it are used up at once, so that what
+/// becomes of several changes does not depend on the order in which tasks run.
 pub(crate) fn send(core: &Arc<Core>, message: Message) {
+    let plan = core.pushes.plan(message);
     let task = core.clone();
     core.spawn(async move {
         tokio::time::sleep(task.read(|world| world.settings.push_delay)).await;
-        send_and_wait(&task, message).await;
+        follow(&task, plan).await;
     });
 }
 
 /// Sends a message and returns when it was delivered, given up, lost or kept back.
 pub(crate) async fn send_and_wait(core: &Arc<Core>, message: Message) {
-    match core.pushes.plan(message) {
+    let plan = core.pushes.plan(message);
+    follow(core, plan).await;
+}
+
+async fn follow(core: &Arc<Core>, plan: Plan) {
+    match plan {
         Plan::Nothing => {}
         Plan::Each(messages, delay) => {
             tokio::time::sleep(delay).await;
@@ -69,7 +75,10 @@ async fn deliver(core: &Arc<Core>, message: Message) {
 }
 
 async fn post(core: &Core, message: &Message) -> Option<u16> {
-    let expires = message.expires.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let expires = message
+        .expires
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
     let mut request = core
         .client
         .post(&message.address)
@@ -84,5 +93,9 @@ async fn post(core: &Core, message: &Message) -> Option<u16> {
     if let Some(token) = &message.token {
         request = request.header("X-Goog-Channel-Token", token);
     }
-    request.send().await.ok().map(|response| response.status().as_u16())
+    request
+        .send()
+        .await
+        .ok()
+        .map(|response| response.status().as_u16())
 }

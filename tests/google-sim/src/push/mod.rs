@@ -59,12 +59,20 @@ pub struct PushFault {
 impl PushFault {
     /// Meets all notifications until the faults are cleared.
     pub fn always(effect: PushEffect) -> Self {
-        Self { calendar: None, times: None, effect }
+        Self {
+            calendar: None,
+            times: None,
+            effect,
+        }
     }
 
     /// Meets the next `times` notifications.
     pub fn next(times: u32, effect: PushEffect) -> Self {
-        Self { calendar: None, times: Some(times), effect }
+        Self {
+            calendar: None,
+            times: Some(times),
+            effect,
+        }
     }
 
     /// Only those of this calendar.
@@ -167,7 +175,7 @@ impl Pushes {
                 Plan::Each(vec![message], Duration::ZERO)
             }
             Some(PushEffect::UnknownChannel) => {
-                message.channel = "00000000-0000-4000-8000-000000000000".to_owned();
+                "00000000-0000-4000-8000-000000000000".clone_into(&mut message.channel);
                 Plan::Each(vec![message], Duration::ZERO)
             }
         }
@@ -187,10 +195,12 @@ impl Pushes {
 
 impl State {
     fn meet(&mut self, calendar: &str) -> Option<PushEffect> {
-        let position = self
-            .faults
-            .iter()
-            .position(|fault| fault.calendar.as_deref().is_none_or(|wanted| wanted == calendar))?;
+        let position = self.faults.iter().position(|fault| {
+            fault
+                .calendar
+                .as_deref()
+                .is_none_or(|wanted| wanted == calendar)
+        })?;
         let fault = &mut self.faults[position];
         let effect = fault.effect.clone();
         if let Some(times) = &mut fault.times {

@@ -59,29 +59,42 @@ impl Calendar {
 
 impl World {
     pub(crate) fn calendar(&self, mail: &str) -> Result<&Calendar, ApiError> {
-        self.calendars.get(&mail.to_lowercase()).ok_or_else(ApiError::not_found)
+        self.calendars
+            .get(&mail.to_lowercase())
+            .ok_or_else(ApiError::not_found)
     }
 
     pub(crate) fn calendar_mut(&mut self, mail: &str) -> Result<&mut Calendar, ApiError> {
-        self.calendars.get_mut(&mail.to_lowercase()).ok_or_else(ApiError::not_found)
+        self.calendars
+            .get_mut(&mail.to_lowercase())
+            .ok_or_else(ApiError::not_found)
     }
 
     pub(crate) fn copy(&self, calendar: &str, id: &str) -> Result<&Copy, ApiError> {
-        self.calendar(calendar)?.events.get(id).ok_or_else(ApiError::not_found)
+        self.calendar(calendar)?
+            .events
+            .get(id)
+            .ok_or_else(ApiError::not_found)
     }
 
     /// A copy that can be changed: it exists and is not cancelled.
     pub(crate) fn live_copy(&self, calendar: &str, id: &str) -> Result<&Copy, ApiError> {
         let copy = self.copy(calendar, id)?;
-        if copy.is_live() { Ok(copy) } else { Err(ApiError::deleted()) }
+        if copy.is_live() {
+            Ok(copy)
+        } else {
+            Err(ApiError::deleted())
+        }
     }
 
     /// Changes a copy and notes that it changed: new etag, new `updated`, a place in deltas and a
     /// notification. A copy that does not exist is left at that.
     pub(crate) fn touch(&mut self, calendar: &str, id: &str, change: impl FnOnce(&mut Copy)) {
         let (count, now) = (self.count(), self.now);
-        let Some(copy) =
-            self.calendars.get_mut(calendar).and_then(|calendar| calendar.events.get_mut(id))
+        let Some(copy) = self
+            .calendars
+            .get_mut(calendar)
+            .and_then(|calendar| calendar.events.get_mut(id))
         else {
             return;
         };
@@ -122,7 +135,9 @@ impl World {
         }
         let admin = self.settings.super_admins_own_rooms
             && calendar.room.is_some()
-            && self.user(who).is_some_and(|user| user.admin && user.org == calendar.org);
+            && self
+                .user(who)
+                .is_some_and(|user| user.admin && user.org == calendar.org);
         let listed = calendar.acl.get(who).copied();
         if admin { Some(Role::Owner) } else { listed }
     }

@@ -175,7 +175,9 @@ impl World {
                 DateTime::from_timestamp_millis(millis).ok_or_else(bad)?
             }
             (None, Some(params)) if !params["ttl"].is_null() => {
-                let seconds = integer(&params["ttl"]).filter(|ttl| *ttl > 0).ok_or_else(bad)?;
+                let seconds = integer(&params["ttl"])
+                    .filter(|ttl| *ttl > 0)
+                    .ok_or_else(bad)?;
                 self.now + chrono::Duration::seconds(seconds.min(10_000_000_000))
             }
             _ => self.now + span(self.settings.channel_ttl),
@@ -213,7 +215,11 @@ impl WatchRequest {
             return Err(ApiError::required("id or address"));
         }
         if self.id.len() > 64 || self.token.as_ref().is_some_and(|token| token.len() > 256) {
-            return Err(ApiError::new(400, "invalid", "Channel id or token is too long."));
+            return Err(ApiError::new(
+                400,
+                "invalid",
+                "Channel id or token is too long.",
+            ));
         }
         if !matches!(self.kind.as_str(), "web_hook" | "webhook") {
             return Err(ApiError::new(400, "invalid", "Unknown channel type."));

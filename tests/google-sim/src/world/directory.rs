@@ -83,7 +83,11 @@ impl World {
         let org = self.administered(caller, customer)?;
         let terms = query.map(parse).transpose()?.unwrap_or_default();
         let from: usize = page_token
-            .map(|token| token.strip_prefix("resources-").and_then(|from| from.parse().ok()))
+            .map(|token| {
+                token
+                    .strip_prefix("resources-")
+                    .and_then(|from| from.parse().ok())
+            })
             .map_or(Some(0), |from| from)
             .ok_or_else(|| ApiError::invalid_parameter("pageToken", "Invalid page token."))?;
         let size = max_results
@@ -95,7 +99,12 @@ impl World {
             .iter()
             .filter(|resource| resource.listed && terms.iter().all(|term| term.matches(resource)))
             .collect();
-        let items: Vec<Value> = found.iter().skip(from).take(size).map(|r| r.show()).collect();
+        let items: Vec<Value> = found
+            .iter()
+            .skip(from)
+            .take(size)
+            .map(|r| r.show())
+            .collect();
         let mut page = json!({
             "kind": "admin#directory#resources#calendars#calendarResourcesList",
             "etag": format!("\"l{}\"", self.last_count),
@@ -130,7 +139,10 @@ impl World {
             .user(&caller.subject)
             .filter(|user| user.admin)
             .ok_or_else(ApiError::not_an_admin)?;
-        let org = self.orgs.get(&user.org).ok_or_else(ApiError::not_an_admin)?;
+        let org = self
+            .orgs
+            .get(&user.org)
+            .ok_or_else(ApiError::not_an_admin)?;
         if customer == "my_customer" || customer == org.customer_id {
             Ok(org)
         } else {
@@ -157,7 +169,10 @@ struct Term {
 
 impl Term {
     fn matches(&self, resource: &Resource) -> bool {
-        let actual = resource.field(&self.field).unwrap_or_default().to_lowercase();
+        let actual = resource
+            .field(&self.field)
+            .unwrap_or_default()
+            .to_lowercase();
         let value = self.value.to_lowercase();
         let hit = match (self.operator, value.strip_suffix('*')) {
             (Operator::Equal, _) => actual == value,
@@ -172,7 +187,10 @@ impl Term {
 /// Reads `field=value`, `!=` and `:` terms joined by `AND`, each perhaps after `NOT`; values may
 /// be quoted.
 fn parse(query: &str) -> Result<Vec<Term>, ApiError> {
-    query.split(" AND ").map(|term| parse_term(term.trim())).collect()
+    query
+        .split(" AND ")
+        .map(|term| parse_term(term.trim()))
+        .collect()
 }
 
 fn parse_term(text: &str) -> Result<Term, ApiError> {
@@ -191,11 +209,21 @@ fn parse_term(text: &str) -> Result<Term, ApiError> {
         (Operator::Has, rest.strip_prefix(':').ok_or_else(bad)?)
     };
     let value = value.trim();
-    let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+    let value = value
+        .strip_prefix('"')
+        .and_then(|v| v.strip_suffix('"'))
+        .unwrap_or(value);
     let field = field.trim().to_owned();
-    let known = Resource::new("", &NewRoom::default(), 0).field(&field).is_some();
+    let known = Resource::new("", &NewRoom::default(), 0)
+        .field(&field)
+        .is_some();
     if !known || value.contains('"') {
         return Err(bad());
     }
-    Ok(Term { negated, field, operator, value: value.to_owned() })
+    Ok(Term {
+        negated,
+        field,
+        operator,
+        value: value.to_owned(),
+    })
 }

@@ -48,8 +48,11 @@ impl ApiError {
 
     pub(crate) fn time_range_empty() -> Self {
         let message = "The specified time range is empty.";
-        Self { domain: "calendar", ..Self::new(400, "timeRangeEmpty", message) }
-            .at("parameter", "timeMax")
+        Self {
+            domain: "calendar",
+            ..Self::new(400, "timeRangeEmpty", message)
+        }
+        .at("parameter", "timeMax")
     }
 
     pub(crate) fn unauthorized() -> Self {
@@ -90,11 +93,19 @@ impl ApiError {
     }
 
     pub(crate) fn not_an_admin() -> Self {
-        Self::new(403, "forbidden", "Not Authorized to access this resource/api")
+        Self::new(
+            403,
+            "forbidden",
+            "Not Authorized to access this resource/api",
+        )
     }
 
     pub(crate) fn not_a_calendar_user() -> Self {
-        Self::new(403, "notACalendarUser", "The user must be signed up for Google Calendar.")
+        Self::new(
+            403,
+            "notACalendarUser",
+            "The user must be signed up for Google Calendar.",
+        )
     }
 
     pub(crate) fn rate_limited(status: u16) -> Self {

@@ -117,33 +117,47 @@ impl Copy {
     }
 
     pub(crate) fn is_private(&self) -> bool {
-        matches!(self.content.visibility.as_deref(), Some("private" | "confidential"))
+        matches!(
+            self.content.visibility.as_deref(),
+            Some("private" | "confidential")
+        )
     }
 
     /// The interval that it covers, whole days by the calendar's zone.
     pub(crate) fn span(&self, zone: Tz) -> (DateTime<Utc>, DateTime<Utc>) {
-        let instant =
-            |when: &Option<When>| when.as_ref().map_or(DateTime::UNIX_EPOCH, |w| w.instant(zone));
+        let instant = |when: &Option<When>| {
+            when.as_ref()
+                .map_or(DateTime::UNIX_EPOCH, |w| w.instant(zone))
+        };
         (instant(&self.content.start), instant(&self.content.end))
     }
 
     pub(crate) fn entry(&self, mail: &str) -> Option<&Attendee> {
-        self.content.attendees.iter().find(|entry| entry.email.eq_ignore_ascii_case(mail))
+        self.content
+            .attendees
+            .iter()
+            .find(|entry| entry.email.eq_ignore_ascii_case(mail))
     }
 
     pub(crate) fn entry_mut(&mut self, mail: &str) -> Option<&mut Attendee> {
-        self.content.attendees.iter_mut().find(|entry| entry.email.eq_ignore_ascii_case(mail))
+        self.content
+            .attendees
+            .iter_mut()
+            .find(|entry| entry.email.eq_ignore_ascii_case(mail))
     }
 
     /// The answer of somebody on the guest list.
     pub(crate) fn answer(&self, mail: &str) -> Option<&str> {
-        self.entry(mail).map(|entry| entry.response_status.as_deref().unwrap_or("needsAction"))
+        self.entry(mail)
+            .map(|entry| entry.response_status.as_deref().unwrap_or("needsAction"))
     }
 }
 
 impl Attendee {
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.response_status.as_deref().is_none_or(|answer| answer == "needsAction")
+        self.response_status
+            .as_deref()
+            .is_none_or(|answer| answer == "needsAction")
     }
 }
 
@@ -191,12 +205,20 @@ impl Content {
     }
 
     fn check(&self) -> Result<(), ApiError> {
-        let start = self.start.as_ref().ok_or_else(|| ApiError::required("start time"))?;
-        let end = self.end.as_ref().ok_or_else(|| ApiError::required("end time"))?;
+        let start = self
+            .start
+            .as_ref()
+            .ok_or_else(|| ApiError::required("start time"))?;
+        let end = self
+            .end
+            .as_ref()
+            .ok_or_else(|| ApiError::required("end time"))?;
         start.check()?;
         end.check()?;
         if start.is_day() != end.is_day() {
-            return Err(ApiError::invalid("Start and end times must either both be date or both be dateTime."));
+            return Err(ApiError::invalid(
+                "Start and end times must either both be date or both be dateTime.",
+            ));
         }
         if end.instant(chrono_tz::UTC) < start.instant(chrono_tz::UTC) {
             return Err(ApiError::time_range_empty());
@@ -208,7 +230,9 @@ impl Content {
         }
         let properties = &self.extended_properties;
         let too_long = |group: &BTreeMap<String, String>| {
-            group.iter().any(|(key, value)| key.len() > 44 || value.len() > 1024)
+            group
+                .iter()
+                .any(|(key, value)| key.len() > 44 || value.len() > 1024)
         };
         if too_long(&properties.private) || too_long(&properties.shared) {
             return Err(ApiError::invalid("An extended property is too long."));
@@ -231,7 +255,8 @@ impl Content {
     /// Whether both mean the same times.
     pub(crate) fn same_times(&self, other: &Self) -> bool {
         let instant = |when: &Option<When>| {
-            when.as_ref().map(|when| (when.is_day(), when.instant(chrono_tz::UTC)))
+            when.as_ref()
+                .map(|when| (when.is_day(), when.instant(chrono_tz::UTC)))
         };
         instant(&self.start) == instant(&other.start) && instant(&self.end) == instant(&other.end)
     }
@@ -242,7 +267,9 @@ fn merge_properties(base: &mut Map<String, Value>, groups: Map<String, Value>) {
         .entry("extendedProperties")
         .or_insert_with(|| Value::Object(Map::new()));
     for (group, entries) in groups {
-        let Value::Object(entries) = entries else { continue };
+        let Value::Object(entries) = entries else {
+            continue;
+        };
         for (key, value) in entries {
             if value.is_null() {
                 if let Some(old) = all.get_mut(&group).and_then(Value::as_object_mut) {

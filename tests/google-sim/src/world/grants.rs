@@ -62,7 +62,11 @@ pub(crate) struct GrantError {
 
 impl GrantError {
     fn invalid_grant(description: &str) -> Self {
-        Self { status: 400, error: "invalid_grant", description: description.to_owned() }
+        Self {
+            status: 400,
+            error: "invalid_grant",
+            description: description.to_owned(),
+        }
     }
 
     fn unauthorized_client() -> Self {
@@ -106,8 +110,7 @@ impl World {
     ) -> Result<(String, u64), GrantError> {
         let claims = self.verify(assertion, token_url)?;
         let account = &self.accounts[&claims.iss].shown;
-        let scopes: BTreeSet<String> =
-            claims.scope.split_whitespace().map(str::to_owned).collect();
+        let scopes: BTreeSet<String> = claims.scope.split_whitespace().map(str::to_owned).collect();
         if scopes.is_empty() {
             return Err(GrantError {
                 status: 400,
@@ -150,7 +153,10 @@ impl World {
             .and_then(|token| self.tokens.get(token))
             .filter(|token| token.expires > self.now)
             .ok_or_else(ApiError::unauthorized)?;
-        if self.user(&token.caller.subject).is_some_and(|user| user.suspended) {
+        if self
+            .user(&token.caller.subject)
+            .is_some_and(|user| user.suspended)
+        {
             return Err(ApiError::unauthorized());
         }
         Ok(token.caller.clone())
@@ -158,9 +164,14 @@ impl World {
 
     /// Counts a call against a quota user's minute; false if the quota is used up.
     pub(crate) fn admit(&mut self, client: &str, quota_user: &str) -> bool {
-        let Some(most) = self.settings.quota_per_user_per_minute else { return true };
+        let Some(most) = self.settings.quota_per_user_per_minute else {
+            return true;
+        };
         let begin = self.now - chrono::Duration::minutes(1);
-        let calls = self.calls.entry((client.to_owned(), quota_user.to_owned())).or_default();
+        let calls = self
+            .calls
+            .entry((client.to_owned(), quota_user.to_owned()))
+            .or_default();
         calls.retain(|at| *at > begin);
         let admitted = calls.len() < most as usize;
         if admitted {
@@ -190,7 +201,10 @@ impl World {
             .user(&sub)
             .filter(|user| !user.suspended)
             .ok_or_else(|| GrantError::invalid_grant("Invalid email or User ID"))?;
-        let granted = self.orgs.get(&user.org).and_then(|org| org.delegations.get(client_id));
+        let granted = self
+            .orgs
+            .get(&user.org)
+            .and_then(|org| org.delegations.get(client_id));
         if granted.is_some_and(|granted| scopes.is_subset(granted)) {
             Ok(sub)
         } else {

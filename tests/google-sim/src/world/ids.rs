@@ -6,14 +6,22 @@ const BASE32HEX: &[u8] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// Text of random base32hex characters.
 pub(crate) fn random(length: usize) -> String {
-    #[expect(clippy::disallowed_methods, reason = "a test tool's ids need no fixed randomness")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test tool's ids need no fixed randomness"
+    )]
     let mut rng = rand::rng();
-    (0..length).map(|_| char::from(BASE32HEX[rng.random_range(0..BASE32HEX.len())])).collect()
+    (0..length)
+        .map(|_| char::from(BASE32HEX[rng.random_range(0..BASE32HEX.len())]))
+        .collect()
 }
 
 /// A number between two bounds, for message numbers that grow without being consecutive.
 pub(crate) fn step(most: u64) -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a test tool's numbers need no fixed randomness")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test tool's numbers need no fixed randomness"
+    )]
     rand::rng().random_range(1..=most)
 }
 

@@ -28,7 +28,11 @@ impl World {
         let calendar = self.calendar(calendar)?;
         let cursor = self.begin(calendar, query)?;
         let blank = self.settings.empty_pages && !cursor.blank;
-        let mut items = if blank { Vec::new() } else { self.items(calendar, role, query, &cursor) };
+        let mut items = if blank {
+            Vec::new()
+        } else {
+            self.items(calendar, role, query, &cursor)
+        };
         let size = query
             .max_results
             .unwrap_or(USUAL_PAGE)
@@ -102,7 +106,10 @@ impl World {
             .transpose()?;
         Ok(match (paged, synced) {
             (Some(page), _) => page,
-            (None, Some(sync)) => Cursor { since: sync.since, ..fresh },
+            (None, Some(sync)) => Cursor {
+                since: sync.since,
+                ..fresh
+            },
             (None, None) => fresh,
         })
     }
@@ -123,12 +130,16 @@ impl World {
             max_attendees: query.max_attendees,
             strip_cancelled: !with_deleted,
         };
-        let place = |copy: &Copy| if cursor.since.is_some() { copy.changed } else { copy.index };
+        let place = |copy: &Copy| {
+            if cursor.since.is_some() {
+                copy.changed
+            } else {
+                copy.index
+            }
+        };
         let wanted = |copy: &&Copy| match cursor.since {
             Some(since) => {
-                copy.changed > since
-                    && copy.changed <= cursor.upto
-                    && matches_types(query, copy)
+                copy.changed > since && copy.changed <= cursor.upto && matches_types(query, copy)
             }
             None => {
                 (copy.is_live() || with_deleted || query.updated_min.is_some())
@@ -146,9 +157,13 @@ impl World {
                     .filter(|(count, _)| cursor.since.is_none_or(|since| *count > since))
                     .filter(|(count, _)| *count <= cursor.upto)
                     .map(|(count, item)| (*count, item.clone()));
-                let shown = copies.iter().map(|copy| (place(copy), self.show(calendar, copy, view)));
-                let mut items: Vec<_> =
-                    shown.chain(odd).filter(|(place, _)| *place > cursor.after).collect();
+                let shown = copies
+                    .iter()
+                    .map(|copy| (place(copy), self.show(calendar, copy, view)));
+                let mut items: Vec<_> = shown
+                    .chain(odd)
+                    .filter(|(place, _)| *place > cursor.after)
+                    .collect();
                 items.sort_by_key(|(place, _)| *place);
                 return items;
             }
@@ -168,7 +183,11 @@ fn check(
     parameters: u64,
     calendar: &Calendar,
 ) -> Result<Cursor, ApiError> {
-    let name = if kind == Kind::Sync { "syncToken" } else { "pageToken" };
+    let name = if kind == Kind::Sync {
+        "syncToken"
+    } else {
+        "pageToken"
+    };
     let cursor = Cursor::read(token)
         .filter(|cursor| cursor.kind == kind && cursor.calendar == calendar.mail)
         .ok_or_else(|| ApiError::invalid_parameter(name, "Invalid token value."))?;
@@ -198,10 +217,19 @@ fn matches(query: &ListQuery, calendar: &Calendar, copy: &Copy) -> bool {
     query.time_min.is_none_or(|min| end > min)
         && query.time_max.is_none_or(|max| start < max)
         && query.updated_min.is_none_or(|min| copy.updated >= min)
-        && query.ical_uid.as_ref().is_none_or(|uid| copy.ical_uid == *uid)
+        && query
+            .ical_uid
+            .as_ref()
+            .is_none_or(|uid| copy.ical_uid == *uid)
         && query.text.as_ref().is_none_or(contains)
-        && query.private.iter().all(|(name, value)| properties.private.get(name) == Some(value))
-        && query.shared.iter().all(|(name, value)| properties.shared.get(name) == Some(value))
+        && query
+            .private
+            .iter()
+            .all(|(name, value)| properties.private.get(name) == Some(value))
+        && query
+            .shared
+            .iter()
+            .all(|(name, value)| properties.shared.get(name) == Some(value))
         && matches_types(query, copy)
 }
 

@@ -26,9 +26,9 @@ mod when;
 mod write;
 
 pub(crate) use calendar::Calendar;
-pub(crate) use channels::{ChannelRow, Message, WatchRequest};
+pub(crate) use channels::{Message, WatchRequest};
 pub(crate) use error::ApiError;
-pub(crate) use grants::{Caller, GrantError};
+pub(crate) use grants::Caller;
 pub(crate) use query::ListQuery;
 pub use roles::Role;
 pub(crate) use state::{Effect, World};

@@ -33,13 +33,15 @@ pub(crate) struct User {
 impl World {
     pub(crate) fn add_org(&mut self, domain: &str) {
         let number = self.count();
-        self.orgs.entry(domain.to_lowercase()).or_insert_with(|| Org {
-            customer_id: format!("C{}{number}", ids::random(7)),
-            ..Org::default()
-        });
+        self.orgs
+            .entry(domain.to_lowercase())
+            .or_insert_with(|| Org {
+                customer_id: format!("C{}{number}", ids::random(7)),
+                ..Org::default()
+            });
     }
 
-    pub(crate) fn add_user(&mut self, domain: &str, user: NewUser) -> Result<(), ControlError> {
+    pub(crate) fn add_user(&mut self, domain: &str, user: &NewUser) -> Result<(), ControlError> {
         let zone = zone(&user.time_zone)?;
         let mail = user.mail.to_lowercase();
         if !mail.contains('@') {
@@ -51,7 +53,11 @@ impl World {
             User {
                 org: domain.to_owned(),
                 admin: user.admin,
-                aliases: user.aliases.iter().map(|alias| alias.to_lowercase()).collect(),
+                aliases: user
+                    .aliases
+                    .iter()
+                    .map(|alias| alias.to_lowercase())
+                    .collect(),
                 suspended: user.suspended,
                 calendar_off: user.calendar_off,
             },
@@ -66,7 +72,7 @@ impl World {
     pub(crate) fn add_room(
         &mut self,
         domain: &str,
-        room: NewRoom,
+        room: &NewRoom,
     ) -> Result<String, ControlError> {
         let zone = zone(&room.time_zone)?;
         let mail = if room.mail.is_empty() {
@@ -75,9 +81,11 @@ impl World {
             room.mail.to_lowercase()
         };
         if self.calendars.contains_key(&mail) {
-            return Err(ControlError::Invalid("there is already a calendar of that id".to_owned()));
+            return Err(ControlError::Invalid(
+                "there is already a calendar of that id".to_owned(),
+            ));
         }
-        let resource = Resource::new(&mail, &room, self.count());
+        let resource = Resource::new(&mail, room, self.count());
         let generated_name = resource.generated_name.clone();
         self.org_mut(domain)?.resources.push(resource);
         let behaviour = Room {
@@ -123,7 +131,9 @@ impl World {
         scopes: &[&str],
     ) -> Result<(), ControlError> {
         let scopes: BTreeSet<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.org_mut(domain)?.delegations.insert(client_id.to_owned(), scopes);
+        self.org_mut(domain)?
+            .delegations
+            .insert(client_id.to_owned(), scopes);
         Ok(())
     }
 
@@ -153,5 +163,6 @@ fn zone(name: &str) -> Result<Tz, ControlError> {
     if name.is_empty() {
         return Ok(Tz::UTC);
     }
-    name.parse().map_err(|_| ControlError::unknown("time zone", name))
+    name.parse()
+        .map_err(|_| ControlError::unknown("time zone", name))
 }

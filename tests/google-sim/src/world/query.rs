@@ -69,9 +69,12 @@ impl ListQuery {
         for (name, value) in parameters {
             query.take(name, value)?;
         }
-        query.fingerprint = hash(parameters, |name| name == "pageToken" || name == "quotaUser");
-        query.sync_fingerprint =
-            hash(parameters, |name| name == "pageToken" || NOT_BOUND.contains(&name));
+        query.fingerprint = hash(parameters, |name| {
+            name == "pageToken" || name == "quotaUser"
+        });
+        query.sync_fingerprint = hash(parameters, |name| {
+            name == "pageToken" || NOT_BOUND.contains(&name)
+        });
         query.check(parameters)?;
         Ok(query)
     }
@@ -160,11 +163,15 @@ fn hash(parameters: &[(String, String)], skip: impl Fn(&str) -> bool) -> u64 {
 }
 
 fn flag(name: &'static str, value: &str) -> Result<bool, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_parameter(name, "Invalid value."))
+    value
+        .parse()
+        .map_err(|_| ApiError::invalid_parameter(name, "Invalid value."))
 }
 
 fn number(name: &'static str, value: &str) -> Result<usize, ApiError> {
-    value.parse().map_err(|_| ApiError::invalid_parameter(name, "Invalid value."))
+    value
+        .parse()
+        .map_err(|_| ApiError::invalid_parameter(name, "Invalid value."))
 }
 
 /// RFC 3339 with an offset; fractions of a second are ignored.

@@ -13,16 +13,18 @@ impl World {
     /// Brings all guests' copies in line with the organizer's. `before` is the guest list that
     /// was: who is no longer on it keeps a tombstone.
     pub(super) fn spread(&mut self, organizer: &str, id: &str, before: &[Attendee]) {
-        let Ok(main) = self.copy(organizer, id).cloned() else { return };
+        let Ok(main) = self.copy(organizer, id).cloned() else {
+            return;
+        };
         let invited = self.guest_calendars(&main);
         for entry in before {
-            let mail = self.primary(&entry.email);
-            if mail != organizer && !invited.contains(&mail) {
-                self.cancel_copy(&mail, id, State::Tombstone);
+            let guest = self.primary(&entry.email);
+            if guest != organizer && !invited.contains(&guest) {
+                self.cancel_copy(&guest, id, State::Tombstone);
             }
         }
-        for mail in invited {
-            self.bring(&main, &mail);
+        for guest in invited {
+            self.bring(&main, &guest);
         }
     }
 
@@ -46,9 +48,10 @@ impl World {
         let mut holders = self.guest_calendars(&main);
         holders.insert(main.organizer.clone());
         for holder in holders {
-            let changes = self
-                .live_copy(&holder, id)
-                .is_ok_and(|copy| copy.answer(&calendar).is_some_and(|old| old != answer.as_str()));
+            let changes = self.live_copy(&holder, id).is_ok_and(|copy| {
+                copy.answer(&calendar)
+                    .is_some_and(|old| old != answer.as_str())
+            });
             if changes {
                 self.touch(&holder, id, |copy| {
                     if let Some(entry) = copy.entry_mut(&calendar) {
@@ -66,17 +69,17 @@ impl World {
             .attendees
             .iter()
             .map(|entry| self.primary(&entry.email))
-            .filter(|mail| *mail != main.organizer && self.calendars.contains_key(mail))
+            .filter(|guest| *guest != main.organizer && self.calendars.contains_key(guest))
             .collect()
     }
 
-    fn bring(&mut self, main: &Copy, mail: &str) {
+    fn bring(&mut self, main: &Copy, guest: &str) {
         let unanswered = main
             .content
             .attendees
             .iter()
-            .any(|entry| self.primary(&entry.email) == mail && entry.is_unanswered());
-        match self.copy(mail, &main.id).cloned() {
+            .any(|entry| self.primary(&entry.email) == guest && entry.is_unanswered());
+        match self.copy(guest, &main.id).cloned() {
             // Removed by the guest: only a new invitation brings it back.
             Ok(copy) if !copy.is_live() && !unanswered => return,
             Ok(copy) => {
@@ -84,7 +87,7 @@ impl World {
                 content.take_shared(&main.content);
                 if content != copy.content || !copy.is_live() {
                     let main = main.clone();
-                    self.touch(mail, &main.id, |copy| {
+                    self.touch(guest, &main.id, |copy| {
                         copy.state = State::Live;
                         copy.organizer = main.organizer;
                         copy.creator = main.creator;
@@ -94,14 +97,14 @@ impl World {
                     });
                 }
             }
-            Err(_) => self.create(main, mail),
+            Err(_) => self.create(main, guest),
         }
         if unanswered {
-            self.ask_room(mail, &main.id);
+            self.ask_room(guest, &main.id);
         }
     }
 
-    fn create(&mut self, main: &Copy, mail: &str) {
+    fn create(&mut self, main: &Copy, guest: &str) {
         let count = self.count();
         let mut copy = Copy {
             index: count,
@@ -117,9 +120,9 @@ impl World {
         own.transparency = None;
         own.color_id = None;
         own.reminders = None;
-        if let Ok(calendar) = self.calendar_mut(mail) {
+        if let Ok(calendar) = self.calendar_mut(guest) {
             calendar.events.insert(copy.id.clone(), copy);
         }
-        self.notify(mail);
+        self.notify(guest);
     }
 }

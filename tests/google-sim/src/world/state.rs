@@ -37,7 +37,12 @@ pub(crate) enum Effect {
     /// Post a notification.
     Notify(Message),
     /// Let a room answer an invitation after a while.
-    AskRoom { room: String, event: String, request: u64, delay: Duration },
+    AskRoom {
+        room: String,
+        event: String,
+        request: u64,
+        delay: Duration,
+    },
 }
 
 impl World {

@@ -24,7 +24,12 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn of(calendar: &Calendar, role: Role) -> Self {
-        Self { role, zone: calendar.zone, max_attendees: None, strip_cancelled: false }
+        Self {
+            role,
+            zone: calendar.zone,
+            max_attendees: None,
+            strip_cancelled: false,
+        }
     }
 }
 
@@ -35,12 +40,7 @@ impl World {
     }
 
     /// A copy as somebody with this role sees it.
-    pub(crate) fn view_for(
-        &self,
-        calendar: &str,
-        id: &str,
-        role: Role,
-    ) -> Result<Value, ApiError> {
+    pub(crate) fn view_for(&self, calendar: &str, id: &str, role: Role) -> Result<Value, ApiError> {
         let copy = self.copy(calendar, id)?;
         let calendar = self.calendar(calendar)?;
         Ok(self.show(calendar, copy, View::of(calendar, role)))
@@ -52,15 +52,14 @@ impl World {
         let mut copies: Vec<&Copy> = calendar.events.values().collect();
         copies.sort_by_key(|copy| copy.index);
         let view = View::of(calendar, Role::Owner);
-        Ok(copies.into_iter().map(|copy| self.show(calendar, copy, view)).collect())
+        Ok(copies
+            .into_iter()
+            .map(|copy| self.show(calendar, copy, view))
+            .collect())
     }
 
     /// The guest list of a copy as JSON that can be sent back.
-    pub(crate) fn attendees_json(
-        &self,
-        calendar: &str,
-        id: &str,
-    ) -> Result<Vec<Value>, ApiError> {
+    pub(crate) fn attendees_json(&self, calendar: &str, id: &str) -> Result<Vec<Value>, ApiError> {
         let attendees = &self.live_copy(calendar, id)?.content.attendees;
         Ok(attendees.iter().map(|entry| json!(entry)).collect())
     }
@@ -88,11 +87,17 @@ impl World {
         if view.role == Role::FreeBusyReader {
             return Value::Object(item);
         }
-        put("created", json!(copy.created.to_rfc3339_opts(SecondsFormat::Secs, true)));
+        put(
+            "created",
+            json!(copy.created.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        );
         put("updated", json!(stamp(copy.updated)));
         put("iCalUID", json!(copy.ical_uid));
         put("sequence", json!(copy.sequence));
-        put("eventType", json!(content.event_type.as_deref().unwrap_or("default")));
+        put(
+            "eventType",
+            json!(content.event_type.as_deref().unwrap_or("default")),
+        );
         if copy.is_private() && !view.role.sees_private() {
             put("visibility", json!(content.visibility));
             return Value::Object(item);
@@ -122,10 +127,22 @@ impl World {
         let mut put = |name: &str, value: Value| {
             item.insert(name.to_owned(), value);
         };
-        put("htmlLink", json!(format!("https://www.google.com/calendar/event?eid={}", copy.id)));
+        put(
+            "htmlLink",
+            json!(format!(
+                "https://www.google.com/calendar/event?eid={}",
+                copy.id
+            )),
+        );
         put("organizer", person(&copy.organizer));
         put("creator", person(&copy.creator));
-        put("reminders", content.reminders.clone().unwrap_or(json!({"useDefault": true})));
+        put(
+            "reminders",
+            content
+                .reminders
+                .clone()
+                .unwrap_or(json!({"useDefault": true})),
+        );
         for (name, text) in [
             ("summary", &content.summary),
             ("description", &content.description),
@@ -181,8 +198,7 @@ impl World {
     fn attendees(&self, calendar: &Calendar, copy: &Copy, view: View) -> (Vec<Value>, bool) {
         let all = &copy.content.attendees;
         let too_many = view.max_attendees.is_some_and(|most| all.len() > most);
-        let hidden =
-            !copy.content.guests_can_see_other_guests && copy.organizer != calendar.mail;
+        let hidden = !copy.content.guests_can_see_other_guests && copy.organizer != calendar.mail;
         let shown = all
             .iter()
             .filter(|entry| {
@@ -199,9 +215,18 @@ impl World {
             item.insert(name.to_owned(), value);
         };
         put("email", json!(entry.email));
-        put("responseStatus", json!(entry.response_status.as_deref().unwrap_or("needsAction")));
-        let room = self.calendar(&entry.email).ok().filter(|other| other.room.is_some());
-        let name = entry.display_name.as_ref().or(room.map(|room| &room.summary));
+        put(
+            "responseStatus",
+            json!(entry.response_status.as_deref().unwrap_or("needsAction")),
+        );
+        let room = self
+            .calendar(&entry.email)
+            .ok()
+            .filter(|other| other.room.is_some());
+        let name = entry
+            .display_name
+            .as_ref()
+            .or(room.map(|room| &room.summary));
         if let Some(name) = name {
             put("displayName", json!(name));
         }
@@ -212,7 +237,10 @@ impl World {
             put("additionalGuests", json!(guests));
         }
         for (flag, set) in [
-            ("organizer", entry.email.eq_ignore_ascii_case(&copy.organizer)),
+            (
+                "organizer",
+                entry.email.eq_ignore_ascii_case(&copy.organizer),
+            ),
             ("self", entry.email.eq_ignore_ascii_case(&calendar.mail)),
             ("resource", room.is_some()),
             ("optional", entry.optional),
@@ -231,5 +259,9 @@ pub(crate) fn stamp(instant: DateTime<Utc>) -> String {
 }
 
 fn status(copy: &Copy) -> &str {
-    if copy.is_live() { copy.content.status.as_deref().unwrap_or("confirmed") } else { "cancelled" }
+    if copy.is_live() {
+        copy.content.status.as_deref().unwrap_or("confirmed")
+    } else {
+        "cancelled"
+    }
 }

@@ -34,7 +34,11 @@ impl When {
 
     /// A whole day.
     pub fn on(date: NaiveDate) -> Self {
-        Self { date_time: None, date: Some(date), time_zone: None }
+        Self {
+            date_time: None,
+            date: Some(date),
+            time_zone: None,
+        }
     }
 
     /// Entered in this zone.
@@ -76,7 +80,10 @@ impl When {
             return json!({"date": date});
         }
         let local = self.instant(calendar).with_timezone(&answer);
-        let zone = self.time_zone.clone().unwrap_or_else(|| calendar.name().to_owned());
+        let zone = self
+            .time_zone
+            .clone()
+            .unwrap_or_else(|| calendar.name().to_owned());
         json!({"dateTime": local.to_rfc3339_opts(SecondsFormat::Secs, true), "timeZone": zone})
     }
 
@@ -100,7 +107,10 @@ fn midnight(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
 fn resolve(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     zone.from_local_datetime(&local)
         .earliest()
-        .or_else(|| zone.from_local_datetime(&(local + chrono::Duration::hours(1))).earliest())
+        .or_else(|| {
+            zone.from_local_datetime(&(local + chrono::Duration::hours(1)))
+                .earliest()
+        })
         .map_or_else(|| local.and_utc(), |instant| instant.to_utc())
 }
 
@@ -112,7 +122,10 @@ mod tests {
     fn a_whole_day_of_a_room_is_shown_from_midnight_to_midnight_of_its_zone() {
         let berlin = chrono_tz::Europe::Berlin;
         let day = When::on(NaiveDate::from_ymd_opt(2026, 7, 1).unwrap());
-        assert_eq!(day.show(berlin, berlin, false), json!({"date": "2026-07-01"}));
+        assert_eq!(
+            day.show(berlin, berlin, false),
+            json!({"date": "2026-07-01"})
+        );
         assert_eq!(
             day.show(berlin, berlin, true),
             json!({"dateTime": "2026-07-01T00:00:00+02:00", "timeZone": "Europe/Berlin"})

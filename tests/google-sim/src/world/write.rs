@@ -195,7 +195,9 @@ impl World {
 
     /// A guest who may modify the event changes it for everybody.
     fn apply_for_organizer(&mut self, guest: &Copy, after: &Content) {
-        let Ok(main) = self.live_copy(&guest.organizer, &guest.id).cloned() else { return };
+        let Ok(main) = self.live_copy(&guest.organizer, &guest.id).cloned() else {
+            return;
+        };
         let mut content = main.content.clone();
         content.take_shared(after);
         content.attendees.clone_from(&main.content.attendees);
@@ -204,7 +206,9 @@ impl World {
 
     /// People whom a guest's attendee list names and the event does not know are added to it.
     fn invite_for_organizer(&mut self, guest: &Copy, listed: Vec<Attendee>) {
-        let Ok(main) = self.live_copy(&guest.organizer, &guest.id).cloned() else { return };
+        let Ok(main) = self.live_copy(&guest.organizer, &guest.id).cloned() else {
+            return;
+        };
         let mut content = main.content.clone();
         content.attendees.extend(listed.into_iter().filter(|entry| {
             main.entry(&entry.email).is_none() && !entry.email.eq_ignore_ascii_case(&main.organizer)
@@ -217,13 +221,24 @@ impl World {
     /// not answered.
     fn settle_answers(&self, entries: &mut [Attendee], before: &[Attendee], moved: bool) {
         for entry in entries {
-            let given = entry.response_status.clone().unwrap_or_else(|| "needsAction".to_owned());
-            let known = before.iter().find(|old| old.email.eq_ignore_ascii_case(&entry.email));
-            let is_room = self.calendar(&entry.email).is_ok_and(|calendar| calendar.room.is_some());
+            let given = entry
+                .response_status
+                .clone()
+                .unwrap_or_else(|| "needsAction".to_owned());
+            let known = before
+                .iter()
+                .find(|old| old.email.eq_ignore_ascii_case(&entry.email));
+            let is_room = self
+                .calendar(&entry.email)
+                .is_ok_and(|calendar| calendar.room.is_some());
             let kept = known.is_some_and(|old| old.response_status.as_deref() == Some(&given));
-            let unanswered = is_room && (moved || !(kept || given == "declined" && known.is_some()));
-            entry.response_status =
-                Some(if unanswered { "needsAction".to_owned() } else { given });
+            let unanswered =
+                is_room && (moved || !(kept || given == "declined" && known.is_some()));
+            entry.response_status = Some(if unanswered {
+                "needsAction".to_owned()
+            } else {
+                given
+            });
         }
     }
 }
@@ -231,7 +246,9 @@ impl World {
 impl Content {
     /// Takes over the fields that belong to one copy alone.
     fn take_own(&mut self, from: &Self) {
-        self.extended_properties.private.clone_from(&from.extended_properties.private);
+        self.extended_properties
+            .private
+            .clone_from(&from.extended_properties.private);
         self.transparency.clone_from(&from.transparency);
         self.color_id.clone_from(&from.color_id);
         self.reminders.clone_from(&from.reminders);
@@ -251,13 +268,21 @@ fn own_answer(entries: &[Attendee], mail: &str) -> Option<String> {
     entries
         .iter()
         .find(|entry| entry.email.eq_ignore_ascii_case(mail))
-        .map(|entry| entry.response_status.clone().unwrap_or_else(|| "needsAction".to_owned()))
+        .map(|entry| {
+            entry
+                .response_status
+                .clone()
+                .unwrap_or_else(|| "needsAction".to_owned())
+        })
 }
 
 fn entry_of<'a>(entries: &'a mut [Attendee], mail: &str) -> Option<&'a mut Attendee> {
-    entries.iter_mut().find(|entry| entry.email.eq_ignore_ascii_case(mail))
+    entries
+        .iter_mut()
+        .find(|entry| entry.email.eq_ignore_ascii_case(mail))
 }
 
 fn text(body: &mut Map<String, Value>, field: &str) -> Option<String> {
-    body.remove(field).and_then(|value| value.as_str().map(str::to_owned))
+    body.remove(field)
+        .and_then(|value| value.as_str().map(str::to_owned))
 }

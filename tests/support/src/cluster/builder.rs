@@ -38,7 +38,10 @@ impl ClusterBuilder {
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            replicas: Service::ALL.into_iter().map(|service| (service, 1)).collect(),
+            replicas: Service::ALL
+                .into_iter()
+                .map(|service| (service, 1))
+                .collect(),
             processes: BTreeSet::new(),
             binaries: None,
             overrides: Vec::new(),
@@ -76,7 +79,9 @@ impl ClusterBuilder {
     #[must_use]
     pub fn set(self, service: Service, key: &str, value: impl Into<Value>) -> Self {
         let (key, value) = (key.to_owned(), value.into());
-        self.config(service, move |table| settings::set(table, &key, value.clone()))
+        self.config(service, move |table| {
+            settings::set(table, &key, value.clone())
+        })
     }
 
     /// Runs a service as processes of its own: for a real SIGKILL, for SIGSTOP, and for metrics that
@@ -127,10 +132,17 @@ impl ClusterBuilder {
 
     async fn try_start(self) -> anyhow::Result<Cluster> {
         let environment = Environment::read()?;
-        let config = SimConfig { settings: self.google.clone(), ..SimConfig::default() };
+        let config = SimConfig {
+            settings: self.google.clone(),
+            ..SimConfig::default()
+        };
         let (database, vhost, sim) = tokio::try_join!(
             TestDatabase::create(&environment.database_url, &self.name),
-            Vhost::create(&environment.amqp_url, &environment.management_url, &self.name),
+            Vhost::create(
+                &environment.amqp_url,
+                &environment.management_url,
+                &self.name
+            ),
             Sim::start(config),
         )?;
         // From here on a failure drops the cluster, which drops database and vhost.
@@ -151,7 +163,10 @@ impl ClusterBuilder {
             self.start_service(&mut cluster, service).await?;
         }
         let first = |cluster: &Cluster, service, port| -> Option<SocketAddr> {
-            cluster.services().contains_key(&service).then(|| cluster.address(service, 0, port))
+            cluster
+                .services()
+                .contains_key(&service)
+                .then(|| cluster.address(service, 0, port))
         };
         let endpoints = Endpoints {
             booking_command: first(&cluster, Service::BookingCommand, "public"),
@@ -185,7 +200,10 @@ impl ClusterBuilder {
             replica.try_start().await?;
             for (upstream, port) in reached_at(service) {
                 let proxied = self.proxied.contains(upstream);
-                cluster.wiring.came_up(*upstream, replica.address(port), proxied).await?;
+                cluster
+                    .wiring
+                    .came_up(*upstream, replica.address(port), proxied)
+                    .await?;
             }
             cluster.replicas.push(replica);
         }
@@ -199,7 +217,7 @@ fn reached_at(service: Service) -> &'static [(Upstream, &'static str)] {
             (Upstream::BookingCommandPublic, "public"),
             (Upstream::BookingCommandInternal, "internal"),
         ],
-        Service::WebhookIngest => &[(Upstream::WebhookIngest, "http")],
+        Service::WebhookIngest => &[(Upstream::WebhookIngest, "public")],
         Service::Notification | Service::SyncWorker => &[],
     }
 }

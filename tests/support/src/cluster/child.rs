@@ -55,7 +55,9 @@ impl Child {
     pub(crate) fn log(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let start = text.len().saturating_sub(TAIL);
-        let start = (start..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(start);
+        let start = (start..text.len())
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(start);
         text[start..].to_owned()
     }
 
@@ -67,9 +69,15 @@ impl Child {
 
     /// SIGTERM, and waits until it has ended well.
     pub(crate) async fn terminate(mut self) -> anyhow::Result<()> {
-        let Some(pid) = self.process.id() else { bail!("it had ended by itself\n{}", self.log()) };
+        let Some(pid) = self.process.id() else {
+            bail!("it had ended by itself\n{}", self.log())
+        };
         // The standard library has no SIGTERM, and one signal is not worth a crate.
-        let told = process::Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await?;
+        let told = process::Command::new("kill")
+            .arg("-TERM")
+            .arg(pid.to_string())
+            .status()
+            .await?;
         ensure!(told.success(), "failed to send SIGTERM");
         let ended = timeout(GRACE, self.process.wait())
             .await
@@ -84,12 +92,20 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("the test has no folder")?;
     let is_deps = folder.file_name().is_some_and(|name| name == "deps");
-    Ok(if is_deps { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
+    Ok(if is_deps {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    }
+    .to_owned())
 }
 
 /// A port that is free now, below those that the system gives to outgoing connections: nobody takes
 /// it by accident until it is used.
-#[expect(clippy::disallowed_methods, reason = "two tests that run at once must not take the same")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two tests that run at once must not take the same"
+)]
 pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
     for _ in 0..100 {
         let address = SocketAddr::from(([127, 0, 0, 1], rand::rng().random_range(15_000..32_000)));

@@ -34,14 +34,19 @@ pub(crate) async fn start(service: Service, file: &Path) -> anyhow::Result<Runni
 
 /// Brings the schemas up to date, past any proxy.
 pub(crate) async fn migrate(database_url: &str) -> anyhow::Result<()> {
-    let config = DatabaseConfig { max_connections: 1, ..DatabaseConfig::new(database_url) };
+    let config = DatabaseConfig {
+        max_connections: 1,
+        ..DatabaseConfig::new(database_url)
+    };
     let schemas: [(&'static str, &Migrator); 3] = [
         (booking_command::SCHEMA, &booking_command::MIGRATOR),
         (notification::SCHEMA, &notification::MIGRATOR),
         (sync_worker::SCHEMA, &sync_worker::MIGRATOR),
     ];
     for (schema, migrator) in schemas {
-        Database::connect_lazy(&config, schema)?.migrate(migrator).await?;
+        Database::connect_lazy(&config, schema)?
+            .migrate(migrator)
+            .await?;
     }
     Ok(())
 }

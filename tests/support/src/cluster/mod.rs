@@ -81,14 +81,18 @@ impl Cluster {
         self.wiring.proxy(upstream)
     }
 
-    /// Where a replica listens: `public`, `internal`, `http` or `admin`.
+    /// Where a replica listens: `public`, `internal` or `admin`.
     pub fn address(&self, service: Service, index: usize, port: &str) -> SocketAddr {
         self.replica(service, index).address(port)
     }
 
     /// Stops all replicas of a service like SIGKILL: nothing of them is told to anybody.
     pub async fn kill(&mut self, service: Service) {
-        for replica in self.replicas.iter_mut().filter(|replica| replica.service() == service) {
+        for replica in self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.service() == service)
+        {
             replica.kill().await;
         }
     }
@@ -100,14 +104,22 @@ impl Cluster {
 
     /// Stops all replicas of a service like SIGTERM, and waits until they have finished.
     pub async fn stop(&mut self, service: Service) {
-        for replica in self.replicas.iter_mut().filter(|replica| replica.service() == service) {
+        for replica in self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.service() == service)
+        {
             replica.stop().await;
         }
     }
 
     /// Starts what was killed or stopped, on the same ports, and waits until it is ready.
     pub async fn restart(&mut self, service: Service) {
-        for replica in self.replicas.iter_mut().filter(|replica| replica.service() == service) {
+        for replica in self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.service() == service)
+        {
             replica.start().await;
             replica.ready().await;
         }
@@ -115,14 +127,22 @@ impl Cluster {
 
     /// The same without waiting: for a dependency that is still away.
     pub async fn restart_unready(&mut self, service: Service) {
-        for replica in self.replicas.iter_mut().filter(|replica| replica.service() == service) {
+        for replica in self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.service() == service)
+        {
             replica.start().await;
         }
     }
 
     /// Waits until all replicas of a service are ready.
     pub async fn ready(&self, service: Service) {
-        for replica in self.replicas.iter().filter(|replica| replica.service() == service) {
+        for replica in self
+            .replicas
+            .iter()
+            .filter(|replica| replica.service() == service)
+        {
             replica.ready().await;
         }
     }
@@ -144,21 +164,33 @@ impl Cluster {
     }
 
     fn replica(&self, service: Service, index: usize) -> &Replica {
-        let mut replicas = self.replicas.iter().filter(|replica| replica.service() == service);
-        replicas.nth(index).unwrap_or_else(|| panic!("there is no replica {index} of {service}"))
+        let mut replicas = self
+            .replicas
+            .iter()
+            .filter(|replica| replica.service() == service);
+        replicas
+            .nth(index)
+            .unwrap_or_else(|| panic!("there is no replica {index} of {service}"))
     }
 
     fn replica_mut(&mut self, service: Service, index: usize) -> &mut Replica {
-        let mut replicas = self.replicas.iter_mut().filter(|replica| replica.service() == service);
-        replicas.nth(index).unwrap_or_else(|| panic!("there is no replica {index} of {service}"))
+        let mut replicas = self
+            .replicas
+            .iter_mut()
+            .filter(|replica| replica.service() == service);
+        replicas
+            .nth(index)
+            .unwrap_or_else(|| panic!("there is no replica {index} of {service}"))
     }
 
     /// Which services have a replica, and how many.
     fn services(&self) -> BTreeMap<Service, usize> {
-        self.replicas.iter().fold(BTreeMap::new(), |mut services, replica| {
-            *services.entry(replica.service()).or_default() += 1;
-            services
-        })
+        self.replicas
+            .iter()
+            .fold(BTreeMap::new(), |mut services, replica| {
+                *services.entry(replica.service()).or_default() += 1;
+                services
+            })
     }
 }
 
@@ -169,7 +201,9 @@ impl Drop for Cluster {
         let (database, vhost) = (self.database.dropping(), self.vhost.dropping());
         // A runtime of its own: this one cannot be waited for from within.
         let cleaning = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             if let Ok(runtime) = runtime {
                 let _ = runtime.block_on(async { tokio::join!(database, vhost) });
             }

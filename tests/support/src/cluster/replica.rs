@@ -43,10 +43,21 @@ impl Replica {
     ) -> anyhow::Result<Self> {
         let name = format!("{service}-{index}");
         let file = folder.join(format!("{name}.toml"));
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(5))
+            .build()?;
         let (addresses, host) = (BTreeMap::new(), None);
-        Ok(Self { service, name, table, file, binary, addresses, host, client })
+        Ok(Self {
+            service,
+            name,
+            table,
+            file,
+            binary,
+            addresses,
+            host,
+            client,
+        })
     }
 
     pub(crate) fn service(&self) -> Service {
@@ -84,8 +95,8 @@ impl Replica {
         }
         if self.binary.is_some() && self.addresses.is_empty() {
             // A process cannot be asked where it listens: it is told.
-            for port in self.service.ports() {
-                self.keep_port(port, free_port()?);
+            for (port, section) in self.service.ports() {
+                self.keep_port(port, section, free_port()?);
             }
         }
         std::fs::write(&self.file, self.table.to_string())?;
@@ -98,9 +109,9 @@ impl Replica {
             ),
         };
         if let Host::InProcess(running) = &host {
-            for port in self.service.ports() {
+            for (port, section) in self.service.ports() {
                 let address = running.port(port).await?;
-                self.keep_port(port, address);
+                self.keep_port(port, section, address);
             }
         }
         self.host = Some(host);
@@ -108,8 +119,12 @@ impl Replica {
     }
 
     /// From now on it listens there.
-    fn keep_port(&mut self, port: &'static str, address: SocketAddr) {
-        settings::set(&mut self.table, &format!("{port}.listen"), address.to_string().into());
+    fn keep_port(&mut self, port: &'static str, section: &str, address: SocketAddr) {
+        settings::set(
+            &mut self.table,
+            &format!("{section}.listen"),
+            address.to_string().into(),
+        );
         self.addresses.insert(port, address);
     }
 
@@ -141,7 +156,10 @@ impl Replica {
                 Some(Host::Child(child)) => child.log(),
                 _ => String::new(),
             };
-            panic!("{} is not ready after {PATIENCE:?}: {missing:?}\n{log}", self.name);
+            panic!(
+                "{} is not ready after {PATIENCE:?}: {missing:?}\n{log}",
+                self.name
+            );
         }
     }
 
@@ -153,7 +171,10 @@ impl Replica {
         };
         let report: Value = answer.json().await.unwrap_or_default();
         match report["not_ready"].as_array() {
-            Some(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect(),
             None => vec!["an answer that says so".to_owned()],
         }
     }

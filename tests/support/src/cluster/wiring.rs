@@ -65,7 +65,9 @@ impl Wiring {
             proxies: BTreeMap::new(),
         };
         if builder.proxied.contains(&Upstream::Postgres) {
-            wiring.database_url = wiring.redirect(Upstream::Postgres, database_url, 5432).await?;
+            wiring.database_url = wiring
+                .redirect(Upstream::Postgres, database_url, 5432)
+                .await?;
         }
         if builder.proxied.contains(&Upstream::RabbitMq) {
             wiring.amqp_url = wiring.redirect(Upstream::RabbitMq, amqp_url, 5672).await?;

@@ -36,7 +36,9 @@ fn message_with(items: Vec<ChangedItem>) -> ObjectChanged {
 #[test]
 fn every_kind_of_item_reads_back_from_the_api() {
     let mut items = vec![
-        ChangedItem::Reset { from: at("2026-03-01T00:00:00Z") },
+        ChangedItem::Reset {
+            from: at("2026-03-01T00:00:00Z"),
+        },
         ChangedItem::Link {
             link: LinkId::new(),
             state: LinkState::Failed,
@@ -44,12 +46,18 @@ fn every_kind_of_item_reads_back_from_the_api() {
         },
     ];
     let bookers = [
-        Booker::User { user: "ana".parse().unwrap() },
-        Booker::Device { device: "door-1".parse().unwrap() },
+        Booker::User {
+            user: "ana".parse().unwrap(),
+        },
+        Booker::Device {
+            device: "door-1".parse().unwrap(),
+        },
         Booker::Anonymous,
     ];
     for booker in bookers {
-        items.push(ChangedItem::Booking { booking: snapshot_of(BookingState::Confirmed, booker) });
+        items.push(ChangedItem::Booking {
+            booking: snapshot_of(BookingState::Confirmed, booker),
+        });
     }
     for state in BookingState::ALL {
         let mut booking = snapshot_of(state, Booker::Anonymous);
@@ -64,18 +72,31 @@ fn every_kind_of_item_reads_back_from_the_api() {
 fn the_api_says_states_and_causes_in_upper_case_and_names_the_provider() {
     let mut booking = snapshot_of(BookingState::Removed, Booker::Anonymous);
     booking.cause = Some("room_left".to_owned());
-    let link = ChangedItem::Link { link: LinkId::new(), state: LinkState::Verified, reason: None };
-    let sent = change("c", &message_with(vec![ChangedItem::Booking { booking }, link]));
+    let link = ChangedItem::Link {
+        link: LinkId::new(),
+        state: LinkState::Verified,
+        reason: None,
+    };
+    let sent = change(
+        "c",
+        &message_with(vec![ChangedItem::Booking { booking }, link]),
+    );
     let Some(api::change_item::Item::Booking(booking)) = &sent.items[0].item else {
         panic!("expected a booking");
     };
     assert_eq!(booking.cause, "ROOM_LEFT");
     assert_eq!(booking.state(), api::BookingState::Removed);
-    assert_eq!((booking.external_provider.as_str(), booking.object_version), ("google", 3));
+    assert_eq!(
+        (booking.external_provider.as_str(), booking.object_version),
+        ("google", 3)
+    );
     let Some(api::change_item::Item::Link(link)) = &sent.items[1].item else {
         panic!("expected a link");
     };
-    assert_eq!((link.state.as_str(), link.reason.as_str()), ("VERIFIED", ""));
+    assert_eq!(
+        (link.state.as_str(), link.reason.as_str()),
+        ("VERIFIED", "")
+    );
 }
 
 #[test]

@@ -11,7 +11,10 @@ use crate::support::{Scratch, Script, object_changed};
 
 async fn publish(publisher: &Publisher, versions: std::ops::RangeInclusive<i64>) {
     for version in versions {
-        publisher.publish(&object_changed(version)).await.unwrap();
+        publisher
+            .publish(&object_changed(version))
+            .await
+            .expect("published");
     }
 }
 

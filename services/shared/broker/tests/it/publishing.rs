@@ -29,11 +29,11 @@ async fn many_publishes_are_under_way_at_once_on_one_channel() {
     let handler = Script::new(|_: &LinkDue, _| Ok(()));
     scratch.consume(&broker, &handler);
     let publisher = broker.publisher();
-    let publishes = (0..500).map(|number| {
+    let all = (0..500).map(|number| {
         let publisher = publisher.clone();
         async move { publisher.publish(&link_due(number)).await }
     });
-    for result in futures_util::future::join_all(publishes).await {
+    for result in futures_util::future::join_all(all).await {
         result.unwrap();
     }
     handler.wait_for(500).await;
@@ -124,7 +124,7 @@ async fn the_connection_closes_with_the_last_handle() {
 }
 
 fn envelope(number: u16) -> Envelope {
-    let envelope = Envelope::of(&link_due(number)).unwrap();
+    let envelope = Envelope::of(&link_due(number)).expect("it serializes");
     assert_eq!(envelope.message_type, LinkDue::TYPE);
     envelope
 }
@@ -132,8 +132,8 @@ fn envelope(number: u16) -> Envelope {
 #[test]
 fn handles_are_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + 'static>() {}
+    fn sendable<T: Send + 'static>(_: T) {}
     shared::<Broker>();
     shared::<roomsync_broker::Publisher>();
-    fn sendable<T: Send + 'static>(_: T) {}
     let _: fn(Broker, Arc<Script<LinkDue>>) = |broker, handler| sendable(broker.consume(handler));
 }

@@ -25,18 +25,13 @@ async fn publisher_and_consumer_go_on_after_their_connection_is_closed() {
     let publishing = scratch.tasks.spawn({
         let (stop, publisher) = (stop.clone(), broker.publisher());
         async move {
+            let mut pace = tokio::time::interval(Duration::from_millis(2));
             let mut number = 0;
             while !stop.load(Ordering::SeqCst) {
-                publisher
-                    .publish(&link_due(number))
-                    .await
-                    .expect("published, if over a new connection");
+                let result = publisher.publish(&link_due(number)).await;
+                result.expect("published, if need be over a new connection");
                 number += 1;
-                tokio::task::yield_now().await;
-                if number == 9999 {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
+                pace.tick().await;
             }
             number
         }
@@ -113,6 +108,32 @@ async fn a_soft_shutdown_finishes_what_is_in_hand_and_takes_nothing_more() {
         left.iter()
             .all(|message| !message["payload"].as_str().unwrap().ends_with("01\"}"))
     );
+    scratch.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_without_connection_still_finishes_what_is_in_hand() {
+    let scratch = Scratch::new().await;
+    let broker = scratch.connected().await;
+    let holding = Arc::new(Holding::default());
+    broker.publisher().publish(&link_due(1)).await.unwrap();
+    let consuming = scratch
+        .tasks
+        .spawn(broker.consume::<LinkDue, _>(holding.clone()));
+    holding.begun.notified().await;
+    let mut changes = broker.connected_changes();
+    scratch.delete(&format!("vhosts/{}", scratch.name)).await;
+    tokio::time::timeout(DEADLINE, changes.wait_for(|connected| !connected))
+        .await
+        .unwrap()
+        .unwrap();
+    scratch.soft.cancel();
+    holding.release.notify_one();
+    tokio::time::timeout(DEADLINE, consuming)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(holding.done.load(Ordering::SeqCst));
     scratch.end().await;
 }
 

@@ -44,7 +44,7 @@ async fn a_failed_message_climbs_the_ladder_and_its_attempts_are_counted() {
 async fn a_message_that_comes_back_early_goes_on_waiting_without_an_attempt() {
     let scratch = Scratch::new().await;
     let broker = scratch.connected().await;
-    let after = Duration::from_millis(1000);
+    let after = Duration::from_secs(1);
     let handler = Script::new(move |_: &LinkDue, delivery| match delivery.attempt {
         1 => Err::<(), _>(anyhow!("google asked us to slow down")).or_retry_after(after),
         _ => Ok(()),

@@ -222,7 +222,7 @@ impl<M: Message> Script<M> {
     }
 
     pub(crate) fn seen(&self) -> Vec<(M, Delivery, tokio::time::Instant)> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("no test panicked").clone()
     }
 
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<(M, Delivery, tokio::time::Instant)> {
@@ -239,7 +239,7 @@ impl<M: Message> Handler<M> for Script<M> {
         let now = tokio::time::Instant::now();
         self.seen
             .lock()
-            .unwrap()
+            .expect("no test panicked")
             .push((message.clone(), delivery.clone(), now));
         (self.answer)(&message, delivery)
     }

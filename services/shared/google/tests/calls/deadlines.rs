@@ -27,7 +27,7 @@ fn chain(error: &GoogleError) -> String {
 #[tokio::test]
 async fn a_silent_google_is_given_up_and_nobody_is_named() {
     let server = MockServer::start().await;
-    let silence = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    let silence = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     Mock::given(any())
         .respond_with(silence)
         .mount(&server)

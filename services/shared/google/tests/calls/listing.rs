@@ -142,6 +142,16 @@ async fn a_listing_without_a_cursor_is_no_success(#[case] body: &str) {
 }
 
 #[tokio::test]
+async fn who_sees_times_only_is_told_the_role_and_no_error() {
+    let server = serve(ok(&json!({"items": [], "accessRole": "freeBusyReader"}))).await;
+    let page = google(&server)
+        .list_events(&access(), ROOM, &ListQuery::default())
+        .await
+        .unwrap();
+    assert!(page.access_role.is_times_only() && page.next_sync_token.is_none());
+}
+
+#[tokio::test]
 async fn an_html_fault_is_a_fault() {
     let server = serve(html(502).insert_header("retry-after", "7")).await;
     let error = google(&server)

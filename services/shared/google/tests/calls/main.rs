@@ -1,6 +1,11 @@
 //! The calls over HTTP, against a server that plays Google with canned answers. What the simulator
 //! does with them is tested by the journeys; here it is about addresses, headers and garbage.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may panic like the tests themselves"
+)]
+
 mod deadlines;
 mod directory;
 mod grants;

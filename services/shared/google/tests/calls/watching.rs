@@ -17,7 +17,7 @@ fn request(channel: ChannelId) -> WatchRequest {
             .parse()
             .unwrap(),
         token: "v1.k1.x.y".to_owned(),
-        ttl: Duration::from_secs(604_800),
+        ttl: Duration::from_hours(7 * 24),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::{SCHEMA, Scratch};
 
 fn link_due() -> LinkDue {
     LinkDue {
-        link: "018f0000-0000-7000-8000-000000000001".parse().unwrap(),
+        link: "018f0000-0000-7000-8000-000000000001".parse().expect("an id"),
     }
 }
 
@@ -17,7 +17,7 @@ async fn rows(database: &Database) -> i64 {
     sqlx::query_scalar("SELECT count(*) FROM spec.outbox")
         .fetch_one(database.pool())
         .await
-        .unwrap()
+        .expect("a count")
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ impl Counters {
         sqlx::query("INSERT INTO spec.counters VALUES ('a', 0), ('b', 0)")
             .execute(database.pool())
             .await
-            .unwrap();
+            .expect("two counters");
         Arc::new(Self {
             database,
             runs: AtomicU32::new(0),

@@ -54,14 +54,14 @@ pub(super) async fn drive(
         };
         tokio::select! {
             biased;
-            () = finish => false,
+            // First: the hard stage drops tasks, and to be dropped is not to be finished.
             () = hard.cancelled() => true,
+            () = finish => false,
             () = tokio::time::sleep(grace) => true,
         }
     };
     parts.shutdown.stop_hard();
     parts.tasks.close();
-    let left = parts.tasks.len();
     let gone = timeout(LAST_MOMENTS, parts.tasks.wait()).await.is_ok();
 
     outcome.unwrap_or(Ok(()))?;
@@ -70,8 +70,8 @@ pub(super) async fn drive(
     }
     if forced {
         bail!(
-            "stopped hard with {left} tasks in hand{}",
-            if gone { "" } else { ", not all gone" }
+            "stopped hard with work in hand{}",
+            if gone { "" } else { ", and not all let go" }
         );
     }
     tracing::info!("stopped");
@@ -136,7 +136,7 @@ mod tests {
         let started = tokio::time::Instant::now();
         parts.shutdown.trigger();
         let error = drive(async { Ok(()) }, &parts, SHORT).await.unwrap_err();
-        assert_eq!(error.to_string(), "stopped hard with 1 tasks in hand");
+        assert_eq!(error.to_string(), "stopped hard with work in hand");
         assert!(started.elapsed() >= SHORT);
         assert!(dropped.load(Ordering::SeqCst));
     }

@@ -64,6 +64,8 @@ where
 
     let announced = parts.ports.clone();
     tokio::select! {
+        // In this order: of a service that fails just after, its `Running` tells.
+        biased;
         admin_addr = announced.get("admin") => {
             let (runtime, outcome) = (Some(runtime), Some(outcome));
             Ok(Running { admin_addr, parts, runtime, ended, outcome })

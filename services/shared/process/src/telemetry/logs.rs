@@ -1,6 +1,9 @@
 //! Log lines: an object per line for machines, or text for people.
 
-use std::{io, panic};
+use std::{
+    io::{self, IsTerminal as _},
+    panic,
+};
 
 use tracing::Subscriber;
 use tracing_subscriber::{Layer, fmt, registry::LookupSpan};
@@ -19,7 +22,10 @@ where
             .flatten_event(true)
             .with_span_list(false)
             .boxed(),
-        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Text => layer
+            .with_ansi(io::stderr().is_terminal())
+            .with_target(false)
+            .boxed(),
     }
 }
 

@@ -27,6 +27,8 @@ struct Served {
 impl Served {
     /// Admits tokens named after roles to a listener of services and operators.
     async fn start(tls: Option<TlsConfig>) -> Self {
+        // Before the first call: an instrument made earlier would stay silent.
+        crate::telemetry::install_globals();
         let listen = ListenConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
             tls,

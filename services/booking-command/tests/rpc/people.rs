@@ -1,0 +1,124 @@
+//! `PeopleService`.
+
+use roomsync_proto::integration::v1 as api;
+use sqlx::PgPool;
+use tonic::{Code, Status};
+
+use crate::world::{World, fact, refused};
+
+async fn upsert(world: &World, users: &[(&str, &str, &[&str])]) -> Result<(), Status> {
+    let users = users
+        .iter()
+        .map(|(id, mail, aliases)| api::User {
+            user_id: (*id).to_owned(),
+            mail: (*mail).to_owned(),
+            aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            locale: "de".to_owned(),
+        })
+        .collect();
+    let request = api::UpsertUsersRequest {
+        tenant_id: "t1".to_owned(),
+        users,
+    };
+    world.people().await.upsert_users(request).await.map(drop)
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn an_address_held_by_another_user_is_taken_whatever_its_case(pool: PgPool) {
+    let world = World::start(pool).await;
+    world.put_tenant("t1", true).await;
+    upsert(&world, &[("u1", "Ada@Example.com", &["Love@example.com"])])
+        .await
+        .unwrap();
+    let taken = upsert(
+        &world,
+        &[
+            ("u2", "b@x.com", &[]),
+            ("u3", "c@x.com", &["LOVE@EXAMPLE.com"]),
+        ],
+    );
+    let status = refused(taken.await, Code::AlreadyExists, "MAIL_TAKEN");
+    fact(&status, "field", "users[1].aliases[0]");
+    assert_eq!(world.number("SELECT count(*) FROM booking.users").await, 1);
+    let mails = "SELECT string_agg(mail, ' ' ORDER BY mail) FROM booking.user_mails";
+    assert_eq!(world.text(mails).await, "ada@example.com love@example.com");
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn users_may_swap_addresses_in_one_call(pool: PgPool) {
+    let world = World::start(pool).await;
+    world.put_tenant("t1", true).await;
+    upsert(&world, &[("u1", "a@x.com", &[]), ("u2", "b@x.com", &[])])
+        .await
+        .unwrap();
+    upsert(&world, &[("u1", "b@x.com", &[]), ("u2", "a@x.com", &[])])
+        .await
+        .unwrap();
+    let owner = "SELECT user_id FROM booking.user_mails WHERE mail = 'a@x.com'";
+    assert_eq!(world.text(owner).await, "u2");
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_user_who_appears_later_gets_future_anonymous_bookings_and_no_past_ones(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    world.booking(&link, "past", "ada@example.com", -5).await;
+    world.booking(&link, "future", "ada@example.com", 5).await;
+    world.booking(&link, "foreign", "bob@example.com", 9).await;
+    let version = "SELECT version FROM booking.objects WHERE object_id = 'o1'";
+    let before = world.number(version).await;
+    upsert(&world, &[("u1", "a@example.com", &["Ada@example.com"])])
+        .await
+        .unwrap();
+    let owned = "SELECT string_agg(event_id, ' ') FROM booking.bookings WHERE booker_id = 'u1'";
+    assert_eq!(world.text(owned).await, "future");
+    assert_eq!(world.number(version).await, before + 1);
+    upsert(&world, &[("u1", "a@example.com", &["Ada@example.com"])])
+        .await
+        .unwrap();
+    assert_eq!(
+        world.number(version).await,
+        before + 1,
+        "nothing changed the second time"
+    );
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn the_bookings_of_a_deleted_user_become_anonymous(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    world.booking(&link, "past", "ada@example.com", -5).await;
+    world.booking(&link, "future", "ada@example.com", 5).await;
+    upsert(&world, &[("u1", "ada@example.com", &[])])
+        .await
+        .unwrap();
+    world
+        .execute("UPDATE booking.bookings SET booker_kind = 'user', booker_id = 'u1'")
+        .await;
+    let version = "SELECT version FROM booking.objects WHERE object_id = 'o1'";
+    let before = world.number(version).await;
+    let user_ids = vec!["u1".to_owned(), "unknown".to_owned()];
+    let request = api::DeleteUsersRequest {
+        tenant_id: "t1".to_owned(),
+        user_ids,
+    };
+    world.people().await.delete_users(request).await.unwrap();
+    let anonymous = "SELECT count(*) FROM booking.bookings WHERE booker_kind = 'anonymous'";
+    assert_eq!(world.number(anonymous).await, 2);
+    assert_eq!(world.number(version).await, before + 1);
+    let published = "SELECT body->'items'->0->'booking'->'booker'->>'kind' FROM booking.changes
+        ORDER BY version DESC LIMIT 1";
+    assert_eq!(world.text(published).await, "anonymous");
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_malformed_address_is_refused_by_name(pool: PgPool) {
+    let world = World::start(pool).await;
+    world.put_tenant("t1", true).await;
+    let answer = upsert(&world, &[("u1", "no address", &[])]).await;
+    fact(
+        &refused(answer, Code::InvalidArgument, "INVALID_FIELD"),
+        "field",
+        "users[0].mail",
+    );
+}

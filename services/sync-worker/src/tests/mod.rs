@@ -1,0 +1,6 @@
+//! The steps against a real PostgreSQL, a canned Google and a booking-command that writes down what
+//! it is told. What several services do together is tested by the journeys.
+
+mod fixture;
+mod links;
+mod pulls;

@@ -1,0 +1,297 @@
+use std::time::Duration;
+
+use roomsync_broker::Failure;
+use roomsync_process::grpc::problem;
+use roomsync_proto::internal::v1::{self as proto, scope::Scope};
+use serde_json::json;
+use sqlx::PgPool;
+use tonic::Code;
+use wiremock::{
+    Mock,
+    matchers::{method, path_regex, query_param},
+};
+
+use super::fixture::{Fixture, event, page, refusal};
+
+fn kinds(scopes: &[proto::Scope]) -> Vec<String> {
+    let kind = |scope: &proto::Scope| match scope.scope.as_ref().unwrap() {
+        Scope::EventId(id) => format!("event {id}"),
+        Scope::Series(series) => format!("series {}", series.series_id),
+        Scope::Window(_) => format!("window {}", scope.occurrences.len()),
+    };
+    scopes.iter().map(kind).collect()
+}
+
+fn retry_after(result: Result<(), Failure>) -> Duration {
+    match result {
+        Err(Failure::Retry {
+            after: Some(after), ..
+        }) => after,
+        other => panic!("expected a retry after some time, not {other:?}"),
+    }
+}
+
+async fn due_again(fixture: &Fixture) {
+    sqlx::query("UPDATE sync.calendars SET next_attempt_at = now()")
+        .execute(&fixture.pool)
+        .await
+        .unwrap();
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_push_is_listed_by_cursor_and_applied_before_the_cursor_moves(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    let told = fixture.told();
+    let (header, scopes) = &told.applies[0];
+    assert_eq!((header.epoch, header.full_sync), (1, false));
+    assert!(header.received_at.is_some() && header.listed_since.is_some());
+    assert_eq!(kinds(scopes), ["event a"]);
+    assert_eq!(told.coverage.len(), 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn all_pages_are_fetched_before_anything_is_applied(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let first = json!({ "items": [event("a", 9)], "accessRole": "writer", "nextPageToken": "p2" });
+    Mock::given(method("GET"))
+        .and(path_regex("/events$"))
+        .and(query_param("pageToken", "p2"))
+        .and(query_param("syncToken", "c1"))
+        .respond_with(page(&[event("b", 10)], Some("c2")))
+        .with_priority(1)
+        .mount(&fixture.google)
+        .await;
+    fixture
+        .delta(
+            "c1",
+            wiremock::ResponseTemplate::new(200).set_body_json(first),
+        )
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(kinds(&fixture.told().applies[0].1), ["event a", "event b"]);
+    assert_eq!(fixture.told().applies.len(), 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_delta_without_changes_only_moves_the_cursor(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    assert!(fixture.told().applies.is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_import_lists_for_the_cursor_then_the_window_then_the_cursor(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.opened().await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9), event("b", 10)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.full_sync().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    let told = fixture.told();
+    assert_eq!(told.applies.len(), 1);
+    assert!(told.applies[0].0.full_sync);
+    assert_eq!(kinds(&told.applies[0].1), ["window 2"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_dead_cursor_becomes_a_full_sync(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("dead").await;
+    fixture
+        .delta("dead", refusal(410, "fullSyncRequired"))
+        .await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    assert_eq!(kinds(&fixture.told().applies[0].1), ["window 1"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_touched_series_goes_with_the_window_into_one_apply(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let sparse = json!({ "id": "s_20261202T080000Z", "status": "cancelled" });
+    let gone = json!({ "id": "gone", "status": "cancelled" });
+    fixture
+        .delta("c1", page(&[event("a", 9), sparse, gone], Some("c2")))
+        .await;
+    fixture.window(&[event("a", 11)]).await;
+    fixture.push().await.unwrap();
+    let told = fixture.told();
+    assert_eq!(told.applies.len(), 1);
+    assert_eq!(kinds(&told.applies[0].1), ["event gone", "window 1"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn garbage_among_the_items_does_not_spoil_the_rest(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let odd = json!({ "id": "odd", "status": "confirmed" });
+    fixture
+        .delta("c1", page(&[odd, json!("?"), event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(kinds(&fixture.told().applies[0].1), ["event a"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn after_a_write_of_ours_it_is_listed_again_from_the_old_cursor(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture
+        .told()
+        .refusals
+        .push_back(problem(Code::Aborted, "WRITTEN_SINCE", "", &[]));
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.asked("syncToken=c1").await, 2);
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    let told = fixture.told();
+    let [(first, _), (second, _)] = told.applies.as_slice() else {
+        panic!("two applies")
+    };
+    assert!(second.epoch > first.epoch);
+    let since = |header: &proto::ApplyHeader| {
+        let since = header.listed_since.as_ref().unwrap();
+        (since.seconds, since.nanos)
+    };
+    assert!(
+        since(second) > since(first),
+        "the second listing began after the write"
+    );
+    assert!(second.received_at.is_some(), "the push is still the same");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_listing_that_is_always_too_old_leaves_the_calendar_dirty(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    for _ in 0..3 {
+        fixture
+            .told()
+            .refusals
+            .push_back(problem(Code::Aborted, "WRITTEN_SINCE", "", &[]));
+    }
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c1".to_owned()), true));
+    let swept = fixture
+        .worker
+        .calendars
+        .sweep(Duration::ZERO, 10)
+        .await
+        .unwrap();
+    assert_eq!(swept.len(), 1, "free for the sweep");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_stale_epoch_is_overtaken(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let stale = problem(
+        Code::FailedPrecondition,
+        "STALE_EPOCH",
+        "",
+        &[("epoch", "41")],
+    );
+    fixture.told().refusals.push_back(stale);
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert!(fixture.told().applies[1].0.epoch > 41);
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_calendar_of_a_removed_link_is_closed(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let removed = problem(Code::FailedPrecondition, "LINK_REMOVED", "", &[]);
+    fixture.told().refusals.push_back(removed);
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.told().closed.len(), 1);
+    let row = fixture
+        .worker
+        .calendars
+        .find(fixture.calendar.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(row.closed);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn throttling_is_reported_and_waited_for(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let throttled = refusal(429, "rateLimitExceeded").insert_header("retry-after", "30");
+    fixture.delta("c1", throttled).await;
+    assert!(retry_after(fixture.push().await) >= Duration::from_secs(30));
+    let troubles = fixture.told().troubles.clone();
+    assert_eq!(troubles[0].trouble(), proto::Trouble::Throttled);
+    assert_eq!(troubles[0].retry_after_ms, 30_000);
+    assert_eq!(fixture.row().await, (Some("c1".to_owned()), true));
+    let swept = fixture
+        .worker
+        .calendars
+        .sweep(Duration::ZERO, 10)
+        .await
+        .unwrap();
+    assert!(swept.is_empty(), "not before it is due");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_that_stays_unknown_fails_its_link_once_and_removes_nothing(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture.delta("c1", refusal(404, "notFound")).await;
+    for expected in [0, 1, 1] {
+        retry_after(fixture.push().await);
+        assert_eq!(fixture.told().verdicts.len(), expected);
+        due_again(&fixture).await;
+    }
+    let told = fixture.told();
+    assert_eq!(told.verdicts[0].verdict(), proto::LinkVerdict::Failed);
+    assert_eq!(told.verdicts[0].reason, "NO_CALENDAR_ACCESS");
+    assert!(told.applies.is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_shows_times_only_is_not_applied(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let answer = json!({ "items": [], "accessRole": "freeBusyReader", "nextSyncToken": "c2" });
+    fixture
+        .delta(
+            "c1",
+            wiremock::ResponseTemplate::new(200).set_body_json(answer),
+        )
+        .await;
+    retry_after(fixture.push().await);
+    let told = fixture.told();
+    assert_eq!(told.verdicts[0].reason, "TIMES_ONLY");
+    assert!(told.applies.is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_changed_role_is_reported_with_the_next_listing(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let answer = json!({ "items": [], "accessRole": "reader", "nextSyncToken": "c2" });
+    fixture
+        .delta(
+            "c1",
+            wiremock::ResponseTemplate::new(200).set_body_json(answer),
+        )
+        .await;
+    fixture.push().await.unwrap();
+    let told = fixture.told();
+    assert_eq!(told.verdicts[0].verdict(), proto::LinkVerdict::Verified);
+    assert_eq!(told.verdicts[0].access_role, "reader");
+}

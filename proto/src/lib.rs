@@ -23,7 +23,7 @@ pub mod integration {
 /// Subscriptions to changes (public).
 pub mod notification {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+        #![expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.notification.v1");
     }
 }

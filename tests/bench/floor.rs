@@ -15,7 +15,7 @@ use crate::report::line;
 const QUEUE: &str = "bench.floor";
 
 /// Serves `POST /` until the process is ended; prints the address first.
-pub async fn serve(amqp_url: &str) -> anyhow::Result<()> {
+pub(crate) async fn serve(amqp_url: &str) -> anyhow::Result<()> {
     let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;

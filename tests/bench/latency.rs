@@ -17,7 +17,7 @@ use crate::{
     report::{line, memory, ms},
 };
 
-pub async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Result<()> {
+pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Result<()> {
     let mut builder = Cluster::builder("bench latency");
     for service in Service::ALL {
         builder = builder.as_process(service);
@@ -75,7 +75,7 @@ pub async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Result<()> 
             line(&format!("{service} memory: {}", memory(pid)));
         }
     }
-    let listings = cluster.google().calls(google_sim::Operation::ListEvents).len();
+    let listings = cluster.google().calls(google_sim::Operation::List).len();
     line(&format!("listings asked of Google, imports and polls included: {listings}"));
     Ok(())
 }

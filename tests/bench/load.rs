@@ -13,15 +13,15 @@ use reqwest::{Client, Request};
 
 /// What a run gave.
 #[derive(Debug)]
-pub struct Outcome {
-    pub answered: usize,
-    pub refused: usize,
-    pub took: Duration,
-    pub latencies: Vec<Duration>,
+pub(crate) struct Outcome {
+    pub(crate) answered: usize,
+    pub(crate) refused: usize,
+    pub(crate) took: Duration,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl Outcome {
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
         let answered = self.answered as f64;
         answered / self.took.as_secs_f64()
@@ -29,7 +29,7 @@ impl Outcome {
 }
 
 /// The value below which `share` (0..1) of the sorted values lie.
-pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], share: f64) -> Duration {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -41,7 +41,7 @@ pub fn percentile(sorted: &[Duration], share: f64) -> Duration {
 }
 
 /// Sends what `request` makes from `clients` clients for `duration`.
-pub async fn run(
+pub(crate) async fn run(
     clients: usize,
     duration: Duration,
     request: impl Fn(&Client) -> Request + Send + Sync + 'static,

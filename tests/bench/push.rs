@@ -17,7 +17,7 @@ use crate::{
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-pub async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::Result<()> {
+pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::Result<()> {
     let cluster = Cluster::builder("bench push")
         .without(Service::BookingCommand)
         .without(Service::Notification)

@@ -3,18 +3,18 @@
 use std::{fs, io::Write as _, time::Duration};
 
 /// Prints one line.
-pub fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     // A reader that went away is no reason to fail.
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Milliseconds with one digit.
-pub fn ms(duration: Duration) -> String {
+pub(crate) fn ms(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
 /// Resident memory of a process now and at its peak, as Linux counts it (`VmRSS`, `VmHWM`).
-pub fn memory(pid: u32) -> String {
+pub(crate) fn memory(pid: u32) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let field = |name: &str| {
         status

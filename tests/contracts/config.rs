@@ -38,7 +38,7 @@ fn starts_from<C: ServiceConfig>(defaults: &str, required: &[(&str, &str)]) {
 #[test]
 fn the_defaults_and_the_required_keys_are_all_that_webhook_ingest_needs() {
     starts_from::<webhook_ingest::Config>(
-        webhook_ingest::SERVICE.default_config,
+        webhook_ingest::service().default_config,
         &[BROKER, CHANNEL_KEYS],
     );
 }
@@ -46,7 +46,7 @@ fn the_defaults_and_the_required_keys_are_all_that_webhook_ingest_needs() {
 #[test]
 fn the_defaults_and_the_required_keys_are_all_that_sync_worker_needs() {
     starts_from::<sync_worker::Config>(
-        sync_worker::SERVICE.default_config,
+        sync_worker::service().default_config,
         &[DATABASE, BROKER, CHANNEL_KEYS, BOOKING_URL, BOOKING_TOKEN],
     );
 }
@@ -54,7 +54,7 @@ fn the_defaults_and_the_required_keys_are_all_that_sync_worker_needs() {
 #[test]
 fn the_defaults_and_the_required_keys_are_all_that_booking_command_needs() {
     starts_from::<booking_command::Config>(
-        booking_command::SERVICE.default_config,
+        booking_command::service().default_config,
         &[DATABASE, BROKER, SEALING_KEYS],
     );
 }
@@ -62,7 +62,7 @@ fn the_defaults_and_the_required_keys_are_all_that_booking_command_needs() {
 #[test]
 fn the_defaults_and_the_required_keys_are_all_that_notification_needs() {
     starts_from::<notification::Config>(
-        notification::SERVICE.default_config,
+        notification::service().default_config,
         &[DATABASE, BROKER, BOOKING_URL, BOOKING_TOKEN],
     );
 }
@@ -71,10 +71,10 @@ fn the_defaults_and_the_required_keys_are_all_that_notification_needs() {
 #[test]
 fn every_default_is_explained() {
     for (service, defaults) in [
-        ("webhook-ingest", webhook_ingest::SERVICE.default_config),
-        ("sync-worker", sync_worker::SERVICE.default_config),
-        ("booking-command", booking_command::SERVICE.default_config),
-        ("notification", notification::SERVICE.default_config),
+        ("webhook-ingest", webhook_ingest::service().default_config),
+        ("sync-worker", sync_worker::service().default_config),
+        ("booking-command", booking_command::service().default_config),
+        ("notification", notification::service().default_config),
     ] {
         let mut explained = false;
         let mut keys = 0;

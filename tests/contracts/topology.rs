@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use roomsync_broker::{Ladder, Topology};
+use roomsync_broker::{Ladder, topology::Topology};
 use roomsync_messages::QUEUES;
 use serde_json::Value;
 

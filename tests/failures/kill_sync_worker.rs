@@ -87,7 +87,7 @@ async fn a_worker_killed_between_raise_and_claim_leaves_a_dirty_calendar_that_is
 #[tokio::test]
 async fn a_worker_killed_during_the_listing_is_succeeded_after_its_lease() {
     let (mut cluster, room, ana) = scene("killed while listing").await;
-    let hold = cluster.google().hold(Operation::ListEvents, room.room.mail());
+    let hold = cluster.google().hold(Operation::List, room.room.mail());
 
     ana.insert_event(meeting(&room)).expect("Google takes it");
     hold.wait_until_reached().await;
@@ -146,7 +146,7 @@ async fn a_stalled_workers_late_apply_is_refused() {
     cluster.app().given_user("acme", "u-ana", ana.mail()).await;
     clean(&cluster).await;
     // Whoever lists first stands still with a listing in hand until after the other one is done.
-    let hold = cluster.google().hold_answer(Operation::ListEvents, room.room.mail());
+    let hold = cluster.google().hold_answer(Operation::List, room.room.mail());
     let event = ana.insert_event(meeting(&room)).expect("Google takes it");
     hold.wait_until_reached().await;
     ana.cancel_event(&event).expect("cancelled meanwhile");

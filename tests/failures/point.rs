@@ -7,7 +7,7 @@ use roomsync_testkit::{SOON, TestDatabase, eventually};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// A statement that waits until the test lets it.
-pub struct Point {
+pub(crate) struct Point {
     /// Holds the lock.
     holder: PgConnection,
     key: i64,
@@ -15,7 +15,7 @@ pub struct Point {
 
 impl Point {
     /// `UPDATE`s of `table` for which `when` (over OLD and NEW) holds will wait.
-    pub async fn before_update(database: &TestDatabase, table: &str, when: &str) -> Self {
+    pub(crate) async fn before_update(database: &TestDatabase, table: &str, when: &str) -> Self {
         let mut holder = PgConnection::connect(database.url()).await.expect("a connection");
         let key = 4711;
         sqlx::query("SELECT pg_advisory_lock($1)")
@@ -42,7 +42,7 @@ impl Point {
     }
 
     /// Waits until a statement stands at the point.
-    pub async fn reached(&mut self) {
+    pub(crate) async fn reached(&mut self) {
         let (holder, key) = (&mut self.holder, self.key);
         eventually(SOON, "a statement waits at the point", async || {
             let waiting: i64 = sqlx::query_scalar(
@@ -60,7 +60,7 @@ impl Point {
 
     /// Ends what waits there, as the end of its client would once PostgreSQL notices it, and takes
     /// the point away.
-    pub async fn remove(mut self, table: &str) {
+    pub(crate) async fn remove(mut self, table: &str) {
         sqlx::query(
             "SELECT pg_terminate_backend(pid) FROM pg_locks
             WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid",

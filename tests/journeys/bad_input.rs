@@ -1,5 +1,7 @@
 //! Pushes that are not ours, callers that may not, ids of others, values that make no sense.
 
+use std::net::SocketAddr;
+
 use reqwest::{Client, StatusCode};
 use roomsync_process::grpc;
 use roomsync_proto::{
@@ -13,10 +15,21 @@ use roomsync_proto::{
         mirror_service_client::MirrorServiceClient,
     },
 };
-use roomsync_testkit::{Cluster, Service, app::window};
+use roomsync_testkit::{Cluster, Service, Token, app::window};
 use tonic::Code;
 
 use crate::scene::{Scene, tomorrow};
+
+fn channel(address: SocketAddr, token: &str) -> grpc::Channel {
+    let config = grpc::ClientConfig::new(&format!("http://{address}"), token.to_owned());
+    grpc::connect(&config.expect("a config")).expect("a channel")
+}
+
+/// Lets one more caller in.
+fn add_caller(table: &mut toml::Table, key: toml::Table) {
+    let keys = table["callers"]["keys"].as_array_mut().expect("callers.keys");
+    keys.push(key.into());
+}
 
 fn client() -> Client {
     Client::builder().timeout(std::time::Duration::from_secs(10)).build().expect("a client")
@@ -30,7 +43,7 @@ async fn a_push_that_is_not_ours_is_refused_and_publishes_nothing() {
     let url = format!("http://{address}/google/calendar/push");
     let channel = scene.cluster.google().channels().remove(0);
     let token = channel.token.expect("a token");
-    let calls = scene.cluster.google().calls(google_sim::Operation::ListEvents).len();
+    let calls = scene.cluster.google().calls(google_sim::Operation::List).len();
 
     let push = |id: &str, token: &str| {
         client()
@@ -58,7 +71,7 @@ async fn a_push_that_is_not_ours_is_refused_and_publishes_nothing() {
     let robots = robots.expect("robots.txt").text().await.expect("text");
     assert!(!robots.contains("Disallow: /"), "Google asks robots.txt before it pushes: {robots}");
 
-    assert_eq!(scene.cluster.google().calls(google_sim::Operation::ListEvents).len(), calls);
+    assert_eq!(scene.cluster.google().calls(google_sim::Operation::List).len(), calls);
     assert_eq!(status(push(&channel.id, &token)).await, StatusCode::OK, "the real one is taken");
     scene.cluster.finish().await;
 }
@@ -66,13 +79,14 @@ async fn a_push_that_is_not_ours_is_refused_and_publishes_nothing() {
 /// Covers R1.
 #[tokio::test]
 async fn nobody_calls_without_a_token_and_internal_rpcs_are_not_on_the_public_listener() {
-    let cluster = Cluster::start("callers").await;
+    let token = Token::random("the-test", "app");
+    let key = token.key();
+    let cluster = Cluster::builder("callers")
+        .config(Service::BookingCommand, move |table| add_caller(table, key.clone()))
+        .start()
+        .await;
     let public = cluster.address(Service::BookingCommand, 0, "public");
     let internal = cluster.address(Service::BookingCommand, 0, "internal");
-    let channel = |address, token: &str| {
-        let config = grpc::ClientConfig::new(&format!("http://{address}"), token.to_owned());
-        grpc::connect(&config.expect("a config")).expect("a channel")
-    };
     let request =
         || GetBookingRequest { tenant_id: "acme".to_owned(), booking_id: "x".to_owned() };
     let refused = BookingServiceClient::new(channel(public, "wrong")).get_booking(request()).await;
@@ -80,15 +94,14 @@ async fn nobody_calls_without_a_token_and_internal_rpcs_are_not_on_the_public_li
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert!(grpc::reason(&refused).is_some(), "with ErrorInfo: {refused:?}");
 
-    let app = cluster.app_channel();
+    let app = channel(public, &token.secret);
     let links = MirrorServiceClient::new(app.clone()).list_links(ListLinksRequest::default()).await;
     assert_eq!(links.expect_err("internal").code(), Code::Unimplemented);
     let lent =
         GoogleAccessServiceClient::new(app).acquire(AcquireRequest::default()).await;
     assert_eq!(lent.expect_err("internal").code(), Code::Unimplemented);
 
-    let token = cluster.app_token();
-    let inside = MirrorServiceClient::new(channel(internal, &token))
+    let inside = MirrorServiceClient::new(channel(internal, &token.secret))
         .list_links(ListLinksRequest::default())
         .await;
     assert_eq!(inside.expect_err("not a service").code(), Code::PermissionDenied);
@@ -98,7 +111,14 @@ async fn nobody_calls_without_a_token_and_internal_rpcs_are_not_on_the_public_li
 /// Covers R1.
 #[tokio::test]
 async fn ids_of_another_tenant_are_not_found() {
-    let scene = Scene::new("another tenant").await;
+    let token = Token::random("the-other-app", "app");
+    let mut key = token.key();
+    key.insert("tenants".to_owned(), vec!["other"].into());
+    let cluster = Cluster::builder("another tenant")
+        .config(Service::BookingCommand, move |table| add_caller(table, key.clone()))
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
     let app = scene.cluster.app();
     app.given_linked_room(scene.cluster.google(), "other", "Cellar").await;
     let (_, booking) = scene.given_meeting(9).await;
@@ -126,7 +146,8 @@ async fn ids_of_another_tenant_are_not_found() {
     assert_eq!(grpc::reason(&refused).as_deref(), Some("OBJECT_NOT_FOUND"));
 
     // A caller that may see one tenant only does not learn that the other exists.
-    let narrow = scene.cluster.app_channel_for("other").await;
+    let public = scene.cluster.address(Service::BookingCommand, 0, "public");
+    let narrow = channel(public, &token.secret);
     let request = GetBookingRequest { tenant_id: "acme".to_owned(), booking_id: booking.booking_id };
     let refused = BookingServiceClient::new(narrow).get_booking(request).await;
     let refused = refused.expect_err("not this caller's");

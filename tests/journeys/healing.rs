@@ -16,7 +16,7 @@ async fn a_lost_push_heals_without_anybody_starting_a_synchronisation() {
         .set(Service::SyncWorker, "sync.poll_with_push", "1s")
         .start()
         .await;
-    let scene = Scene::with("", cluster).await;
+    let scene = Scene::with(cluster).await;
     scene.cluster.google().add_push_fault(PushFault::always(PushEffect::Drop));
 
     scene.ana.insert_event(scene.meeting(9)).expect("Google takes it");
@@ -79,15 +79,15 @@ async fn doubled_and_disordered_pushes_change_nothing() {
 #[tokio::test]
 async fn googles_bad_moments_delay_a_change_and_lose_nothing() {
     for effect in [
-        Effect::Answer { status: 503, reason: "backendError".to_owned() },
-        Effect::Answer { status: 403, reason: "rateLimitExceeded".to_owned() },
-        Effect::Html,
+        Fault::answer(503, "backendError").effect,
+        Fault::answer(403, "rateLimitExceeded").effect,
+        Effect::Html502,
         Effect::Garbage,
-        Effect::Close,
+        Effect::CloseConnection,
     ] {
         let scene = Scene::new("a bad moment").await;
         let google = scene.cluster.google();
-        let fault = Fault::next(effect.clone()).on(Operation::ListEvents).times(2);
+        let fault = Fault::next(effect.clone()).on(Operation::List).times(2);
         google.add_fault(fault);
 
         scene.ana.insert_event(scene.meeting(9)).expect("Google takes it");
@@ -159,7 +159,7 @@ async fn three_workers_and_a_burst_of_changes_miss_nothing_and_list_little() {
         .replicas(Service::SyncWorker, 3)
         .start()
         .await;
-    let scene = Scene::with("", cluster).await;
+    let scene = Scene::with(cluster).await;
     let (event, _) = scene.given_meeting(9).await;
     for minute in 1..=30 {
         let start = tomorrow(12) + chrono::TimeDelta::minutes(minute);

@@ -144,7 +144,7 @@ async fn deleting_a_linked_object_ends_its_bookings_and_its_channels() {
     room.subscriber.wait_for("no booking", none).await;
     cluster
         .google()
-        .wait_for("no channel", std::time::Duration::from_secs(10), |google| {
+        .wait_for(std::time::Duration::from_secs(10), |google| {
             google.channels().is_empty().then_some(())
         })
         .await

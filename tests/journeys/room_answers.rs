@@ -96,7 +96,7 @@ async fn an_event_shown_as_free_on_the_rooms_calendar_is_no_booking() {
 #[tokio::test]
 async fn a_moved_meeting_whose_room_answers_late_is_pending_meanwhile() {
     let cluster = Cluster::start("a moved meeting, answered late").await;
-    let scene = Scene::with("", cluster).await;
+    let scene = Scene::with(cluster).await;
     let (event, before) = scene.given_meeting(9).await;
     scene.room.room.auto_accept(false).expect("answers by hand");
 

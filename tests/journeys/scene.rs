@@ -7,24 +7,24 @@ use roomsync_proto::booking::v1::{Booking, BookingState, booker};
 use roomsync_testkit::{Cluster, LinkedRoom, app::instant};
 
 /// Tomorrow at this hour, UTC.
-pub fn tomorrow(hour: i64) -> DateTime<Utc> {
+pub(crate) fn tomorrow(hour: i64) -> DateTime<Utc> {
     let today = SystemClock.now().duration_trunc(TimeDelta::days(1)).expect("a day");
     today + TimeDelta::days(1) + TimeDelta::hours(hour)
 }
 
 /// A cluster with a linked room, and Ana, who is a user of the main app and of Google.
-pub struct Scene {
-    pub cluster: Cluster,
-    pub room: LinkedRoom,
-    pub ana: UserControl,
+pub(crate) struct Scene {
+    pub(crate) cluster: Cluster,
+    pub(crate) room: LinkedRoom,
+    pub(crate) ana: UserControl,
 }
 
 impl Scene {
-    pub async fn new(name: &str) -> Self {
-        Self::with(name, Cluster::start(name).await).await
+    pub(crate) async fn new(name: &str) -> Self {
+        Self::with(Cluster::start(name).await).await
     }
 
-    pub async fn with(_name: &str, cluster: Cluster) -> Self {
+    pub(crate) async fn with(cluster: Cluster) -> Self {
         let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
         let ana = room.organisation.given_user("ana");
         cluster.app().given_user("acme", "u-ana", ana.mail()).await;
@@ -32,19 +32,19 @@ impl Scene {
     }
 
     /// A meeting of Ana's in the room, one hour long.
-    pub fn meeting(&self, hour: i64) -> NewEvent {
+    pub(crate) fn meeting(&self, hour: i64) -> NewEvent {
         NewEvent::timed(tomorrow(hour), tomorrow(hour + 1)).in_room(self.room.room.mail())
     }
 
     /// Ana makes a meeting in the room, and it is seen by the subscriber as confirmed.
-    pub async fn given_meeting(&self, hour: i64) -> (String, Booking) {
+    pub(crate) async fn given_meeting(&self, hour: i64) -> (String, Booking) {
         let event = self.ana.insert_event(self.meeting(hour)).expect("Google takes the event");
         let booking = self.wait_booking("the meeting", tomorrow(hour), BookingState::Confirmed).await;
         (event, booking)
     }
 
     /// Waits until the subscriber knows a booking of the room that starts then, in this state.
-    pub async fn wait_booking(
+    pub(crate) async fn wait_booking(
         &self,
         what: &str,
         starts_at: DateTime<Utc>,
@@ -62,7 +62,7 @@ impl Scene {
     }
 
     /// Waits until the subscriber knows exactly so many bookings of the room.
-    pub async fn wait_count(&self, what: &str, count: usize) {
+    pub(crate) async fn wait_count(&self, what: &str, count: usize) {
         self.room
             .subscriber
             .wait_for(what, |journal| {
@@ -72,18 +72,18 @@ impl Scene {
     }
 
     /// The room's live bookings as the API lists them.
-    pub async fn listed(&self) -> Vec<Booking> {
+    pub(crate) async fn listed(&self) -> Vec<Booking> {
         self.cluster.app().bookings_of(&self.room.tenant, &self.room.object).await
     }
 }
 
 /// When a booking starts.
-pub fn start(booking: &Booking) -> DateTime<Utc> {
+pub(crate) fn start(booking: &Booking) -> DateTime<Utc> {
     instant(booking.window.as_ref().and_then(|w| w.starts_at.as_ref())).expect("a start")
 }
 
 /// The user id of a booking, or `anonymous`.
-pub fn whose(booking: &Booking) -> String {
+pub(crate) fn whose(booking: &Booking) -> String {
     match booking.booker.as_ref().and_then(|b| b.booker.as_ref()) {
         Some(booker::Booker::UserId(id) | booker::Booker::DeviceId(id)) => id.clone(),
         Some(booker::Booker::Anonymous(_)) => "anonymous".to_owned(),
@@ -92,6 +92,6 @@ pub fn whose(booking: &Booking) -> String {
 }
 
 /// An instant for Google.
-pub fn at(hour: i64) -> When {
+pub(crate) fn at(hour: i64) -> When {
     When::at(tomorrow(hour))
 }

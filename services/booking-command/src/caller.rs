@@ -10,7 +10,7 @@ use tonic::Request;
 use crate::{status::CommandError, validate};
 
 /// The tenant of a request, if the caller may see it.
-/// INVALID_FIELD `tenant_id`, or NOT_FOUND `TENANT_NOT_FOUND`.
+/// `INVALID_FIELD` `tenant_id`, or `NOT_FOUND` `TENANT_NOT_FOUND`.
 pub(crate) fn tenant<T>(request: &Request<T>, tenant_id: &str) -> Result<TenantId, CommandError> {
     let tenant: TenantId = validate::id("tenant_id", tenant_id)?;
     if Caller::of(request).may_see(tenant.as_str()) {

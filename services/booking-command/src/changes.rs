@@ -32,7 +32,7 @@ pub struct LockedObject {
     now: DateTime<Utc>,
 }
 
-/// Locks the object's row. NOT_FOUND `OBJECT_NOT_FOUND` when the tenant has no such object; a
+/// Locks the object's row. `NOT_FOUND` `OBJECT_NOT_FOUND` when the tenant has no such object; a
 /// deleted one can still be locked, because its link has yet to be taken down.
 pub async fn lock(
     tx: &mut PgConnection,

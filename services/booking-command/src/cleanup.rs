@@ -40,7 +40,7 @@ pub async fn sweep(database: &Database, config: CleanupConfig) -> Result<(), sql
     while forget_changes(pool, changes, config.batch).await? == rows(config.batch) {}
     // Buckets fill within a minute: one that was not used for a day says nothing that a new one
     // would not say, and the longest closing is an hour.
-    let buckets = before(Duration::from_secs(24 * 3600)).await?;
+    let buckets = before(Duration::from_hours(24)).await?;
     while forget_buckets(pool, buckets, config.batch).await? == rows(config.batch) {}
     Ok(())
 }

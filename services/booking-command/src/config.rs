@@ -135,10 +135,7 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_once_a_sealing_key_is_given() {
         let config = load(&[("ROOMSYNC__SEALING__KEYS", KEYS)]).unwrap();
-        assert_eq!(
-            config.cleanup.keep_changes,
-            Duration::from_secs(30 * 24 * 3600)
-        );
+        assert_eq!(config.cleanup.keep_changes, Duration::from_hours(30 * 24));
         assert!(!config.migration.on_start);
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn flags(flags: Flags) -> Vec<i32> {
     conflict.into_iter().chain(object_blocked).collect()
 }
 
-/// A stored word as the API says it: causes, reasons and link states are UPPER_SNAKE there.
+/// A stored word as the API says it: causes, reasons and link states are `UPPER_SNAKE` there.
 pub(crate) fn api_word(word: &str) -> String {
     word.to_ascii_uppercase()
 }

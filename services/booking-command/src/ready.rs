@@ -31,7 +31,7 @@ pub(crate) async fn follow_broker(broker: Broker, ready: ReadyFlag, soft: Cancel
         ready.set(*changes.borrow_and_update());
         tokio::select! {
             () = soft.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
+            told = changes.changed() => if told.is_err() { return },
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Features return [`CommandError`]; this is the only file of the service that makes a
 //! `tonic::Status`. Every status carries an `ErrorInfo` with domain `roomsync`, a reason in
-//! UPPER_SNAKE and metadata. What went wrong inside (SQL, sealing) is logged here, once, and never
+//! `UPPER_SNAKE` and metadata. What went wrong inside (SQL, sealing) is logged here, once, and never
 //! sent. To add a kind of refusal: a variant, its arm below, and the reason in the `.proto` comment.
 
 use std::time::Duration;
@@ -20,7 +20,7 @@ const DATABASE_RETRY: Duration = Duration::from_secs(1);
 /// Why a command was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// INVALID_ARGUMENT `INVALID_FIELD`.
+    /// `INVALID_ARGUMENT` `INVALID_FIELD`.
     #[error("{field}: expected {expected}")]
     InvalidField {
         /// Path of the field, e.g. `objects[3].time_zone`.
@@ -28,29 +28,29 @@ pub enum CommandError {
         /// What was expected, for people.
         expected: &'static str,
     },
-    /// INVALID_ARGUMENT with a reason of its own.
+    /// `INVALID_ARGUMENT` with a reason of its own.
     #[error("invalid: {reason}")]
     Invalid {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
         /// Facts for the caller.
         metadata: Metadata,
     },
-    /// NOT_FOUND, also for what belongs to another tenant.
+    /// `NOT_FOUND`, also for what belongs to another tenant.
     #[error("not found: {0}")]
     NotFound(&'static str),
-    /// ALREADY_EXISTS.
+    /// `ALREADY_EXISTS`.
     #[error("already there: {reason}")]
     AlreadyExists {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
         /// Facts for the caller.
         metadata: Metadata,
     },
-    /// FAILED_PRECONDITION.
+    /// `FAILED_PRECONDITION`.
     #[error("not possible now: {reason}")]
     Precondition {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
         /// Facts for the caller.
         metadata: Metadata,
@@ -58,19 +58,19 @@ pub enum CommandError {
     /// ABORTED: somebody was faster, do it again from the start.
     #[error("overtaken: {reason}")]
     Aborted {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
     },
-    /// OUT_OF_RANGE.
+    /// `OUT_OF_RANGE`.
     #[error("out of range: {reason}")]
     OutOfRange {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
     },
-    /// UNAVAILABLE with RetryInfo.
+    /// UNAVAILABLE with `RetryInfo`.
     #[error("unavailable: {reason}")]
     Unavailable {
-        /// In UPPER_SNAKE.
+        /// In `UPPER_SNAKE`.
         reason: &'static str,
         /// When to come back.
         retry_after: Duration,

@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn the_defaults_are_valid() {
         let config = load(&[]).unwrap();
-        assert_eq!(config.log.keep, Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(config.log.keep, Duration::from_hours(30 * 24));
     }
 
     #[rstest::rstest]

@@ -156,12 +156,12 @@ async fn watch_database(database: Database, ready: ReadyFlag, soft: Cancellation
 }
 
 async fn watch_broker(broker: Broker, ready: ReadyFlag, soft: CancellationToken) {
-    let mut changes = broker.connected_changes();
+    let mut connected = broker.connected_changes();
     loop {
-        ready.set(*changes.borrow_and_update());
+        ready.set(*connected.borrow_and_update());
         tokio::select! {
             () = soft.cancelled() => return,
-            changed = changes.changed() => if changed.is_err() { return },
+            changed = connected.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -7,7 +7,7 @@ use roomsync_google::{AccessRole, Event, GoogleError, ListQuery};
 
 use crate::{
     access::{Actor, Lane},
-    store::calendars::Claim,
+    store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
 };

@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 use roomsync_google::OddWhy;
 
-use crate::store::calendars::Counts;
+use crate::store::rows::Counts;
 
 /// Seconds from a push to its effect.
 const LATENCY: [f64; 13] = [

@@ -6,7 +6,7 @@ use roomsync_process::grpc;
 use roomsync_proto::internal::v1::{self as proto, mirror_service_client::MirrorServiceClient};
 
 use crate::{
-    store::calendars::{Calendar, Standing},
+    store::rows::{Calendar, Standing},
     timestamps::to_proto,
     trouble::Trouble,
 };

@@ -12,10 +12,7 @@ use crate::{
     listing,
     metrics::Metrics,
     mirror::Mirror,
-    store::{
-        calendars::{Calendar, Calendars},
-        channels::Channels,
-    },
+    store::{calendars::Calendars, channels::Channels, rows::Calendar},
 };
 
 /// What every step works with.

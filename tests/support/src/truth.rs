@@ -137,7 +137,7 @@ mod tests {
 
     const ROOM: &str = "room@resource.calendar.google.com";
 
-    fn event(answer: Option<&str>, more: Value) -> Value {
+    fn event(answer: Option<&str>, more: &Value) -> Value {
         let mut event = json!({
             "status": "confirmed",
             "organizer": { "email": "ana@acme.example" },
@@ -153,21 +153,24 @@ mod tests {
         event
     }
 
-    fn is(answer: Option<&str>, more: Value) -> Option<bool> {
+    fn is(answer: Option<&str>, more: &Value) -> Option<bool> {
         occupied(&event(answer, more), ROOM).map(|occupied| occupied.confirmed)
     }
 
     #[test]
     fn an_event_is_a_booking_by_the_rooms_own_answer() {
-        assert_eq!(is(Some("accepted"), json!({})), Some(true));
-        assert_eq!(is(Some("needsAction"), json!({})), Some(false));
-        assert_eq!(is(Some("declined"), json!({})), None);
-        assert_eq!(is(None, json!({})), None);
+        assert_eq!(is(Some("accepted"), &json!({})), Some(true));
+        assert_eq!(is(Some("needsAction"), &json!({})), Some(false));
+        assert_eq!(is(Some("declined"), &json!({})), None);
+        assert_eq!(is(None, &json!({})), None);
         assert_eq!(
             is(None, json!({ "organizer": { "email": ROOM } })),
             Some(true)
         );
-        assert_eq!(is(Some("accepted"), json!({ "status": "cancelled" })), None);
+        assert_eq!(
+            is(Some("accepted"), &json!({ "status": "cancelled" })),
+            None
+        );
         assert_eq!(
             is(Some("accepted"), json!({ "transparency": "transparent" })),
             None

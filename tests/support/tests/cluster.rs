@@ -58,3 +58,25 @@ async fn a_parked_message_fails_the_test() {
     assert!(routed);
     cluster.finish().await;
 }
+
+#[tokio::test]
+async fn a_service_that_is_a_process_dies_by_sigkill_and_ends_well_by_sigterm() {
+    let mut cluster = Cluster::builder("testkit process")
+        .as_process(Service::Notification)
+        .start()
+        .await;
+    let room = cluster.given_linked_room("acme", "Aquarium").await;
+    let before = cluster.pid(Service::Notification, 0).unwrap();
+    cluster.kill(Service::Notification).await;
+    let ana = room.organisation.given_user("ana");
+    let event = NewEvent::timed(in_hours(1), in_hours(2)).in_room(room.room.mail());
+    ana.insert_event(event).unwrap();
+    cluster.restart(Service::Notification).await;
+    assert_ne!(cluster.pid(Service::Notification, 0), Some(before));
+    room.subscriber
+        .wait_for("a booking", |journal| journal.bookings(&room.object).pop())
+        .await;
+    let metric = "roomsync_notification_changes_total";
+    assert!(cluster.metric(Service::Notification, 0, metric).await >= 1.0);
+    cluster.finish().await;
+}

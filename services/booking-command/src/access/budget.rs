@@ -84,9 +84,9 @@ pub enum Closing {
 }
 
 /// How long a payer stays away after usage limits were exceeded.
-const QUOTA_EXCEEDED: Duration = Duration::from_secs(3600);
+const QUOTA_EXCEEDED: Duration = Duration::from_hours(1);
 /// The longest a throttled payer stays away, whatever Google says.
-const LONGEST_THROTTLING: Duration = Duration::from_secs(3600);
+const LONGEST_THROTTLING: Duration = Duration::from_hours(1);
 
 /// The budget.
 #[derive(Debug, Clone)]
@@ -168,14 +168,14 @@ async fn take(
     lane: Lane,
     wanted: u32,
 ) -> Result<Lease, CommandError> {
-    let (mut buckets, now) = match lock(&mut *tx, rates).await? {
-        Some(locked) => locked,
-        None => {
-            create(&mut *tx, rates).await?;
-            lock(&mut *tx, rates).await?.ok_or(CommandError::Aborted {
-                reason: "OVERTAKEN",
-            })?
-        }
+    let (mut buckets, now) = if let Some(locked) = lock(&mut *tx, rates).await? {
+        locked
+    } else {
+        create(&mut *tx, rates).await?;
+        let locked = lock(&mut *tx, rates).await?;
+        locked.ok_or(CommandError::Aborted {
+            reason: "OVERTAKEN",
+        })?
     };
     let grant = lanes::take(&mut buckets, lane, wanted, now);
     for ((name, _), bucket) in rates.iter().zip(&buckets) {

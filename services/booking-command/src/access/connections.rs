@@ -48,7 +48,7 @@ impl Connection {
     }
 }
 
-/// FAILED_PRECONDITION `NOT_CONNECTED`, with the state there is.
+/// `FAILED_PRECONDITION` `NOT_CONNECTED`, with the state there is.
 pub fn not_connected(state: &str) -> CommandError {
     CommandError::Precondition {
         reason: "NOT_CONNECTED",
@@ -91,7 +91,7 @@ pub async fn get(
     }))
 }
 
-/// FAILED_PRECONDITION `NOT_CONNECTED` unless the connection is active.
+/// `FAILED_PRECONDITION` `NOT_CONNECTED` unless the connection is active.
 pub async fn require_active(
     db: impl PgExecutor<'_>,
     tenant: &TenantId,

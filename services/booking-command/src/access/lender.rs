@@ -40,7 +40,7 @@ impl Lender {
     }
 
     /// A tenant's connection, if Google may be called through it.
-    /// NOT_FOUND `TENANT_NOT_FOUND`, FAILED_PRECONDITION `NOT_CONNECTED`.
+    /// `NOT_FOUND` `TENANT_NOT_FOUND`, `FAILED_PRECONDITION` `NOT_CONNECTED`.
     pub(super) async fn usable(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
         match connections::get(self.database.pool(), tenant).await? {
             Some(connection) if connection.is_usable() => Ok(connection),
@@ -116,7 +116,7 @@ pub(super) fn fault(error: &GoogleError) -> Option<CommandError> {
         GoogleError::AccessLost {
             why: AccessLostWhy::ClockSkew,
         } => Some(unavailable(None)),
-        GoogleError::QuotaExceeded => Some(unavailable(Some(Duration::from_secs(3600)))),
+        GoogleError::QuotaExceeded => Some(unavailable(Some(Duration::from_hours(1)))),
         error => match error.advice() {
             Advice::Retry { after } => Some(unavailable(after)),
             _ => None,

@@ -62,7 +62,7 @@ impl Lender {
         let query = ListQuery {
             single_events: true,
             time_min: Some(lease.now),
-            time_max: Some(lease.now + Duration::from_secs(3600)),
+            time_max: Some(lease.now + Duration::from_hours(1)),
             max_results: Some(1),
             ..ListQuery::default()
         };
@@ -162,7 +162,7 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
     CommandError::Precondition { reason, metadata }
 }
 
-/// INVALID_ARGUMENT `KEY_INVALID`.
+/// `INVALID_ARGUMENT` `KEY_INVALID`.
 pub(super) fn key_invalid(expected: impl Into<String>) -> CommandError {
     CommandError::Invalid {
         reason: "KEY_INVALID",

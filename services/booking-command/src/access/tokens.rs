@@ -36,7 +36,7 @@ pub(super) struct Lent {
 impl Lender {
     /// A token of the connection's subject for a purpose.
     ///
-    /// FAILED_PRECONDITION `NOT_CONNECTED` when Google withdrew the access: the connection is lost
+    /// `FAILED_PRECONDITION` `NOT_CONNECTED` when Google withdrew the access: the connection is lost
     /// then. UNAVAILABLE `GOOGLE_UNAVAILABLE` when the token endpoint has a fault.
     pub(super) async fn token(
         &self,
@@ -105,7 +105,7 @@ impl Lender {
             .ring
             .open(&sealed, &key.place())
             .map_err(drop)
-            .and_then(text)
+            .and_then(|token| text(&token))
         else {
             rows::drop_unreadable(self.database.pool(), key, &sealed.key_id).await?;
             return Ok(None);
@@ -190,7 +190,7 @@ impl Lender {
     }
 }
 
-fn text(bytes: SecretSlice<u8>) -> Result<SecretString, ()> {
+fn text(bytes: &SecretSlice<u8>) -> Result<SecretString, ()> {
     std::str::from_utf8(bytes.expose_secret())
         .map(SecretString::from)
         .map_err(drop)

@@ -26,10 +26,13 @@ pub async fn check_availability(
     let window = validate::window("window", request.window.as_ref())?;
     let mut tx = snapshot::begin(database).await?;
     let mirrored = mirrored(&mut tx, tenant, &objects).await?;
-    let mut blocking = blocking(&mut tx, tenant, &objects, window).await?;
+    let blocking = blocking(&mut tx, tenant, &objects, window).await?;
     tx.commit().await?;
     let answer = |object: &ObjectId| {
-        let busy = clip(blocking.remove(object.as_str()).unwrap_or_default(), window);
+        let busy = clip(
+            blocking.get(object.as_str()).map_or(&[], Vec::as_slice),
+            window,
+        );
         pb::Availability {
             object_id: object.to_string(),
             free: busy.is_empty(),
@@ -42,7 +45,7 @@ pub async fn check_availability(
     })
 }
 
-fn clip(blocking: Vec<TimeWindow>, window: TimeWindow) -> Vec<TimeWindow> {
+fn clip(blocking: &[TimeWindow], window: TimeWindow) -> Vec<TimeWindow> {
     let clipped = blocking
         .iter()
         .filter_map(|block| block.clipped_to(&window))

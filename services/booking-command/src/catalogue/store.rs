@@ -129,7 +129,7 @@ pub(super) async fn delete(
     Ok(())
 }
 
-/// Locks an object that is not deleted. NOT_FOUND `OBJECT_NOT_FOUND`.
+/// Locks an object that is not deleted. `NOT_FOUND` `OBJECT_NOT_FOUND`.
 pub async fn lock_living(
     tx: &mut PgConnection,
     tenant: &TenantId,

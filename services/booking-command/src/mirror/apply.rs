@@ -137,9 +137,9 @@ async fn write(
     for mut planned in planned {
         planned.booking.stage(object, items);
         if planned.new {
-            new.push(planned.booking)
+            new.push(planned.booking);
         } else {
-            old.push(planned.booking)
+            old.push(planned.booking);
         }
     }
     // What ends first makes room for what takes its place.

@@ -50,7 +50,7 @@ impl LockedLink {
         }))
     }
 
-    /// Locks a link that is not being taken down. NOT_FOUND `LINK_NOT_FOUND`, FAILED_PRECONDITION
+    /// Locks a link that is not being taken down. `NOT_FOUND` `LINK_NOT_FOUND`, `FAILED_PRECONDITION`
     /// `LINK_REMOVED`.
     pub(super) async fn take_open(
         tx: &mut PgConnection,

@@ -4,7 +4,7 @@
 //! leaves anonymous bookings: those that have not ended are published, older ones change silently,
 //! since nobody shows them as open any more.
 
-use roomsync_domain::{Booker, ObjectId, TenantId};
+use roomsync_domain::{Booker, MailAddress, ObjectId, TenantId};
 use roomsync_messages::ChangedItem;
 use sqlx::PgConnection;
 
@@ -25,7 +25,7 @@ pub(super) async fn claim(
     tenant: &TenantId,
     users: &Users,
 ) -> Result<(), CommandError> {
-    let mails: Vec<&str> = users.addresses.keys().map(|mail| mail.as_str()).collect();
+    let mails: Vec<&str> = users.addresses.keys().map(MailAddress::as_str).collect();
     let objects = sqlx::query_scalar!(
         "
         -- booking.ownership.claimable_objects

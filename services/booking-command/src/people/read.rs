@@ -32,7 +32,7 @@ pub(super) struct Users {
     pub(super) addresses: BTreeMap<MailAddress, Address>,
 }
 
-/// ALREADY_EXISTS `MAIL_TAKEN`.
+/// `ALREADY_EXISTS` `MAIL_TAKEN`.
 pub(super) fn mail_taken(field: &str) -> CommandError {
     CommandError::AlreadyExists {
         reason: "MAIL_TAKEN",

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use roomsync_domain::TenantId;
+use roomsync_domain::{MailAddress, TenantId};
 use sqlx::PgConnection;
 
 use super::read::{Users, mail_taken};
 use crate::status::CommandError;
 
-/// Creates or replaces users and their addresses. MAIL_TAKEN when another user holds one.
+/// Creates or replaces users and their addresses. `MAIL_TAKEN` when another user holds one.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -58,7 +58,7 @@ async fn insert_addresses(
     tenant: &TenantId,
     users: &Users,
 ) -> Result<(), CommandError> {
-    let mails: Vec<&str> = users.addresses.keys().map(|mail| mail.as_str()).collect();
+    let mails: Vec<&str> = users.addresses.keys().map(MailAddress::as_str).collect();
     let owners: Vec<&str> = users
         .addresses
         .values()

@@ -18,16 +18,16 @@ const WITHDRAWN: &str =
 const NEW_KEY: &str = r#"{id = "b", secret = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="}"#;
 const OLD_KEY: &str = r#"{id = "a", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#;
 
-fn rooms() -> Option<Actor> {
-    Some(Actor {
+fn rooms() -> Actor {
+    Actor {
         actor: Some(actor::Actor::Rooms(RoomsActor {})),
-    })
+    }
 }
 
 async fn acquire(world: &World, units: i32) -> Result<internal::AcquireResponse, Status> {
     let mut request = internal::AcquireRequest {
         tenant_id: "t1".to_owned(),
-        actor: rooms(),
+        actor: Some(rooms()),
         units,
         ..internal::AcquireRequest::default()
     };
@@ -38,7 +38,7 @@ async fn acquire(world: &World, units: i32) -> Result<internal::AcquireResponse,
 async fn report(world: &World, trouble: Trouble, retry_after_ms: i64) {
     let mut request = internal::ReportRequest {
         tenant_id: "t1".to_owned(),
-        actor: rooms(),
+        actor: Some(rooms()),
         retry_after_ms,
         ..internal::ReportRequest::default()
     };

@@ -2,6 +2,8 @@
 //! stand-in for Google's token, directory and calendar endpoints. RabbitMQ is away: what would leave
 //! is read from the outbox.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod acquire;
 mod catalogue;
 mod cleanup;

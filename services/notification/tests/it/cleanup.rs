@@ -12,7 +12,7 @@ use crate::support::{
     Service, TENANT, append, change, database, next_change, next_heartbeat, versions,
 };
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 fn config() -> LogConfig {
     LogConfig {

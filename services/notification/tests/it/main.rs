@@ -1,4 +1,8 @@
-//! The service against a real PostgreSQL: `deploy/local/test` sets DATABASE_URL.
+//! The service against a real PostgreSQL: `deploy/local/test` sets `DATABASE_URL`.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 mod append;
 mod cleanup;

@@ -41,7 +41,7 @@ use tonic::{Code, Request, Response, Status, async_trait, transport::Server};
 /// How long anything may take.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Longer than a test: such a gap is never due by itself.
-pub(crate) const NEVER: Duration = Duration::from_secs(3600);
+pub(crate) const NEVER: Duration = Duration::from_hours(1);
 pub(crate) const TENANT: &str = "acme";
 
 pub(crate) fn database(pool: &PgPool) -> Database {

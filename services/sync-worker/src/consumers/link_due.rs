@@ -15,7 +15,7 @@ use super::Consumer;
 use crate::{
     mirror::{Verdict, Wanted},
     steps::{close_calendar, open_channel, verify_link},
-    store::calendars::{Calendar, Known},
+    store::rows::{Calendar, Known},
     trouble::{Trouble, pending_reason, react},
     worker::Worker,
 };

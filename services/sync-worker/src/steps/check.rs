@@ -18,7 +18,7 @@ use crate::{
     access::{Actor, Lane},
     apply::{Applied, Apply},
     mirror::Verdict,
-    store::calendars::{Claim, End},
+    store::rows::{Claim, End},
     trouble::{Trouble, react},
     worker::Worker,
 };
@@ -243,7 +243,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::store::calendars::Calendar;
+    use crate::store::rows::Calendar;
 
     fn claim(cursor: Option<&str>, full: Option<i64>, role: Option<&str>) -> Claim {
         Claim {

@@ -6,7 +6,7 @@ use roomsync_google::{Advice, GoogleError};
 
 use crate::{
     access::{Actor, Lane},
-    store::{calendars::Calendar, channels::LiveChannel},
+    store::{channels::LiveChannel, rows::Calendar},
     trouble::{Trouble, report},
     worker::Worker,
 };

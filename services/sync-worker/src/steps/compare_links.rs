@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roomsync_domain::{CalendarId, LinkId};
 use roomsync_messages::LinkDue;
 
-use crate::{mirror::Wanted, store::calendars::Known, trouble::Trouble, worker::Worker};
+use crate::{mirror::Wanted, store::rows::Known, trouble::Trouble, worker::Worker};
 
 /// So many of our rows are read at once.
 const PAGE: i64 = 1000;
@@ -113,7 +113,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::store::calendars::Calendar;
+    use crate::store::rows::Calendar;
 
     fn calendar(horizon_days: i32) -> Calendar {
         Calendar {

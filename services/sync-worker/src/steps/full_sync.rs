@@ -10,7 +10,7 @@ use crate::{
     listing::{self, Keep},
     scopes,
     steps::pull::Found,
-    store::calendars::Claim,
+    store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
 };

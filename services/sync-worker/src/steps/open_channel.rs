@@ -12,7 +12,7 @@ use roomsync_google::{Advice, GoogleError, WatchRequest};
 use super::{close_calendar, renew_channel, report};
 use crate::{
     access::{Actor, Lane},
-    store::calendars::Calendar,
+    store::rows::Calendar,
     trouble::{Trouble, react, report as to_report},
     worker::Worker,
 };

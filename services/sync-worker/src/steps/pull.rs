@@ -12,7 +12,7 @@ use crate::{
     listing::{self, Keep},
     scopes::{self, MOST_SCOPES},
     steps::full_sync,
-    store::calendars::Claim,
+    store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
 };

@@ -7,7 +7,7 @@ use roomsync_domain::LinkReason;
 use crate::{
     config::SyncConfig,
     mirror::Verdict,
-    store::calendars::{Calendar, Standing},
+    store::rows::{Calendar, Standing},
     trouble::Trouble,
     worker::Worker,
 };

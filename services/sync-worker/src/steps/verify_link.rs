@@ -8,7 +8,7 @@ use roomsync_google::{AccessRole, GoogleError, ListQuery};
 use crate::{
     access::{Actor, Lane},
     mirror::Verdict,
-    store::calendars::Calendar,
+    store::rows::Calendar,
     trouble::{Trouble, report},
     worker::Worker,
 };

@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use roomsync_domain::{CalendarId, ChannelId};
 use sqlx::PgPool;
 
-use super::{calendars::Calendar, seconds, undecodable};
+use super::{
+    rows::{Calendar, decode},
+    seconds,
+};
 
 /// The tables `sync.channels` and, for when the next channel work is due, `sync.calendars`.
 #[derive(Debug, Clone)]
@@ -72,12 +75,8 @@ impl Channels {
         .await?;
         rows.into_iter()
             .map(|row| {
-                Ok(Calendar {
-                    id: CalendarId(row.calendar_id),
-                    tenant: row.tenant_id.try_into().map_err(undecodable)?,
-                    resource: row.resource_email.try_into().map_err(undecodable)?,
-                    horizon_days: row.horizon_days,
-                })
+                let id = CalendarId(row.calendar_id);
+                decode(id, row.tenant_id, row.resource_email, row.horizon_days)
             })
             .collect()
     }

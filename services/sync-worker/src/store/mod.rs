@@ -6,8 +6,10 @@
 pub(crate) mod calendars;
 pub(crate) mod channels;
 pub(crate) mod jobs;
+pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::time::Duration;
 

@@ -7,9 +7,10 @@ use roomsync_domain::{CalendarId, ChannelId, Clock as _, SystemClock};
 use sqlx::PgPool;
 
 use super::{
-    calendars::{Calendar, Calendars, Claim, End},
+    calendars::Calendars,
     channels::Channels,
     jobs,
+    rows::{Calendar, Claim, End},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);

@@ -34,10 +34,7 @@ use crate::{
     metrics::Metrics,
     mirror::Mirror,
     steps::check,
-    store::{
-        calendars::{Calendar, Calendars},
-        channels::Channels,
-    },
+    store::{calendars::Calendars, channels::Channels, rows::Calendar},
     timestamps::to_proto,
     worker::Worker,
 };

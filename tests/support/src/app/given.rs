@@ -127,7 +127,7 @@ impl FakeBookingApp {
                 .objects
                 .entry(tenant.to_owned())
                 .or_default()
-                .extend(ids)
+                .extend(ids);
         });
     }
 

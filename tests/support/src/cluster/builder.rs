@@ -80,7 +80,7 @@ impl ClusterBuilder {
     pub fn set(self, service: Service, key: &str, value: impl Into<Value>) -> Self {
         let (key, value) = (key.to_owned(), value.into());
         self.config(service, move |table| {
-            settings::set(table, &key, value.clone())
+            settings::set(table, &key, value.clone());
         })
     }
 
@@ -156,7 +156,7 @@ impl ClusterBuilder {
             sim,
             wiring,
             replicas: Vec::new(),
-            _folder: TempDir::with_prefix("roomsync-test-")?,
+            folder: TempDir::with_prefix("roomsync-test-")?,
         };
         migrate(cluster.database.url()).await?;
         for service in Service::ALL {
@@ -195,7 +195,7 @@ impl ClusterBuilder {
                     change(&mut table);
                 }
             }
-            let folder = cluster._folder.path();
+            let folder = cluster.folder.path();
             let mut replica = Replica::new(service, index, table, folder, binary.clone())?;
             replica.try_start().await?;
             for (upstream, port) in reached_at(service) {

@@ -79,13 +79,17 @@ impl Cluster {
             why = self.disagreements().await;
             why.is_empty().then_some(())
         });
-        if agreed.await.is_none() {
-            panic!(
-                "`{}`: the sides do not agree:\n{}",
-                self.name,
-                why.join("\n")
-            );
-        }
+        let agreed = agreed.await.is_some();
+        assert!(
+            agreed,
+            "`{}`: the sides do not agree:
+{}",
+            self.name,
+            why.join(
+                "
+"
+            )
+        );
     }
 
     async fn disagreements(&self) -> Vec<String> {
@@ -195,13 +199,17 @@ impl Cluster {
                 return;
             }
             let parked = left.iter().any(|left| left.contains(".dead:"));
-            if parked || Instant::now() > deadline {
-                panic!(
-                    "`{}`: something was left behind:\n{}",
-                    self.name,
-                    left.join("\n")
-                );
-            }
+            let hopeless = parked || Instant::now() > deadline;
+            assert!(
+                !hopeless,
+                "`{}`: something was left behind:
+{}",
+                self.name,
+                left.join(
+                    "
+"
+                )
+            );
             for service in Service::ALL {
                 if running.contains(&service) {
                     self.restart(service).await;

@@ -41,7 +41,7 @@ pub struct Cluster {
     replicas: Vec<Replica>,
     app: FakeBookingApp,
     /// Configuration files and logs of child processes.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Cluster {

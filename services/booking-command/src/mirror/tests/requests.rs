@@ -10,6 +10,7 @@ use crate::{
     status::CommandError,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "fields of a message are optional")]
 fn seconds(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp { seconds, nanos: 0 })
 }

@@ -1,0 +1,131 @@
+//! What the tables hold, in our words.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::{CalendarId, ResourceEmail, TenantId};
+
+use super::undecodable;
+
+/// A calendar as a link wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Calendar {
+    /// Equal to the link's id.
+    pub(crate) id: CalendarId,
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// The resource calendar at Google.
+    pub(crate) resource: ResourceEmail,
+    /// How far ahead bookings are mirrored.
+    pub(crate) horizon_days: i32,
+}
+
+/// The right to list one calendar and apply what was listed, once.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    /// What was claimed.
+    pub(crate) calendar: Calendar,
+    /// Ours; a greater one in the row means that the claim is lost.
+    pub(crate) epoch: i64,
+    /// `generation_wanted` as it was before the first request.
+    pub(crate) generation: i64,
+    /// Google's sync token, if there is one.
+    pub(crate) cursor: Option<String>,
+    /// `full_wanted` when a full sync is asked for.
+    pub(crate) full: Option<i64>,
+    /// `full_wanted` as it was before the first request.
+    pub(crate) full_wanted: i64,
+    /// Failures in a row before this claim.
+    pub(crate) failures: i32,
+    /// Google's role on the calendar as last reported; `None` when the link is reported failed.
+    pub(crate) access_role: Option<String>,
+    /// When the oldest push that this claim answers was received.
+    pub(crate) pushed_at: Option<DateTime<Utc>>,
+}
+
+/// What a finished listing writes.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    /// The new cursor.
+    pub(crate) cursor: String,
+    /// Clean up to this generation; `None` after a full sync, which a pull from its cursor follows.
+    pub(crate) done: Option<i64>,
+    /// The full sync that is done.
+    pub(crate) full_done: Option<i64>,
+    /// The interval of the next poll, before jitter.
+    pub(crate) poll: Duration,
+    /// Google's role on the calendar, where the page said it.
+    pub(crate) access_role: Option<String>,
+}
+
+/// How a calendar stands after an end.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    /// More was wanted meanwhile.
+    pub(crate) more: bool,
+    /// Its coverage was not reported for a while.
+    pub(crate) coverage_due: bool,
+}
+
+/// What coverage is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    /// Open calendars of the same tenant.
+    pub(crate) rooms: i64,
+    /// `open`, `opening`, `refused` or `none`.
+    pub(crate) channel_state: String,
+    /// When the open channel expires.
+    pub(crate) channel_expires_at: Option<DateTime<Utc>>,
+    /// When Google was last listed and the result applied.
+    pub(crate) last_check_at: Option<DateTime<Utc>>,
+    /// When the last full sync was applied.
+    pub(crate) last_full_sync_at: Option<DateTime<Utc>>,
+}
+
+/// A dirty, free and due calendar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// Which.
+    pub(crate) calendar: CalendarId,
+    /// A push waits to be applied.
+    pub(crate) pushed: bool,
+}
+
+/// A row as the comparison of links reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The calendar as it is.
+    pub(crate) calendar: Calendar,
+    /// Neither closing nor closed.
+    pub(crate) open: bool,
+    /// Closed for good.
+    pub(crate) closed: bool,
+    /// Its link was reported verified and not failed since.
+    pub(crate) verified: bool,
+}
+
+/// How many calendars there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Open ones.
+    pub(crate) open: i64,
+    /// Open ones with something to do.
+    pub(crate) dirty: i64,
+    /// Open ones whose last attempt failed.
+    pub(crate) failing: i64,
+}
+
+/// A calendar from its columns.
+pub(super) fn decode(
+    id: CalendarId,
+    tenant: String,
+    resource: String,
+    horizon_days: i32,
+) -> sqlx::Result<Calendar> {
+    Ok(Calendar {
+        id,
+        tenant: tenant.try_into().map_err(undecodable)?,
+        resource: resource.try_into().map_err(undecodable)?,
+        horizon_days,
+    })
+}

@@ -1,0 +1,198 @@
+//! The calendars outside of the claim: opened, closed, compared, reported.
+
+use roomsync_domain::CalendarId;
+
+use super::{
+    calendars::Calendars,
+    rows::{Calendar, Counts, Known, Standing, decode},
+};
+
+impl Calendars {
+    /// What coverage is made of.
+    pub(crate) async fn standing(&self, calendar: CalendarId) -> sqlx::Result<Option<Standing>> {
+        sqlx::query_as!(
+            Standing,
+            r#"-- sync.calendars.standing
+            SELECT
+                (SELECT count(*)
+                 FROM sync.calendars AS r
+                 WHERE r.tenant_id = c.tenant_id
+                   AND r.state = 'open') AS "rooms!",
+                CASE
+                    WHEN o.state IS NOT NULL THEN o.state
+                    WHEN c.push_refused_until > now() THEN 'refused'
+                    ELSE 'none'
+                END AS "channel_state!",
+                o.expires_at AS channel_expires_at,
+                c.last_check_at,
+                c.last_full_sync_at
+            FROM sync.calendars AS c
+            LEFT JOIN LATERAL (
+                SELECT h.state, h.expires_at
+                FROM sync.channels AS h
+                WHERE h.calendar_id = c.calendar_id
+                  AND h.state IN ('open', 'opening')
+                  AND (h.expires_at IS NULL OR h.expires_at > now())
+                ORDER BY h.state = 'open' DESC, h.created_at DESC
+                LIMIT 1
+            ) AS o ON true
+            WHERE c.calendar_id = $1"#,
+            calendar.0,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Coverage was reported just now.
+    pub(crate) async fn covered(&self, calendar: CalendarId) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.calendars.covered
+            UPDATE sync.calendars
+            SET coverage_at = now()
+            WHERE calendar_id = $1",
+            calendar.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The row of a calendar.
+    pub(crate) async fn find(&self, calendar: CalendarId) -> sqlx::Result<Option<Known>> {
+        let row = sqlx::query!(
+            "-- sync.calendars.find
+            SELECT tenant_id, resource_email, horizon_days, state, access_role
+            FROM sync.calendars
+            WHERE calendar_id = $1",
+            calendar.0,
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| {
+            Ok(Known {
+                calendar: decode(
+                    calendar,
+                    row.tenant_id,
+                    row.resource_email,
+                    row.horizon_days,
+                )?,
+                open: row.state == "open",
+                closed: row.state == "closed",
+                verified: row.access_role.is_some(),
+            })
+        })
+        .transpose()
+    }
+
+    /// Makes the row of a verified link, or brings it up to date. It is not dirty by this: the
+    /// channel is opened first.
+    pub(crate) async fn open(&self, calendar: &Calendar, access_role: &str) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.calendars.open
+            INSERT INTO sync.calendars AS c (calendar_id, tenant_id, resource_email, horizon_days, access_role)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (calendar_id) DO UPDATE
+            SET resource_email = EXCLUDED.resource_email,
+                horizon_days = EXCLUDED.horizon_days,
+                access_role = EXCLUDED.access_role,
+                state = 'open',
+                next_attempt_at = '-infinity',
+                channel_due_at = CASE WHEN c.state = 'open' THEN c.channel_due_at ELSE '-infinity' END,
+                failures = 0,
+                not_found = 0
+            WHERE c.tenant_id = EXCLUDED.tenant_id",
+            calendar.id.0,
+            calendar.tenant.as_str(),
+            calendar.resource.as_str(),
+            calendar.horizon_days,
+            access_role,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Begins to close: nothing is claimed any more, and whoever is at it loses its claim.
+    pub(crate) async fn closing(&self, calendar: CalendarId) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.calendars.closing
+            UPDATE sync.calendars
+            SET state = 'closing',
+                epoch = epoch + 1,
+                lease_until = '-infinity'
+            WHERE calendar_id = $1
+              AND state = 'open'",
+            calendar.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Closed: the row stays, the cursor goes.
+    pub(crate) async fn closed(&self, calendar: CalendarId) -> sqlx::Result<()> {
+        sqlx::query!(
+            "-- sync.calendars.closed
+            UPDATE sync.calendars
+            SET state = 'closed',
+                cursor = NULL,
+                full_wanted = full_wanted + 1,
+                pushed_at = NULL,
+                pushing_at = NULL
+            WHERE calendar_id = $1
+              AND state = 'closing'",
+            calendar.0,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Every calendar that is not closed, in the order of its id, after `after`.
+    pub(crate) async fn not_closed(
+        &self,
+        after: Option<CalendarId>,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Known>> {
+        let rows = sqlx::query!(
+            "-- sync.calendars.not_closed
+            SELECT calendar_id, tenant_id, resource_email, horizon_days, state, access_role
+            FROM sync.calendars
+            WHERE state <> 'closed'
+              AND ($1::uuid IS NULL OR calendar_id > $1)
+            ORDER BY calendar_id
+            LIMIT $2",
+            after.map(|id| id.0),
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let id = CalendarId(row.calendar_id);
+                Ok(Known {
+                    calendar: decode(id, row.tenant_id, row.resource_email, row.horizon_days)?,
+                    open: row.state == "open",
+                    closed: row.state == "closed",
+                    verified: row.access_role.is_some(),
+                })
+            })
+            .collect()
+    }
+
+    /// Numbers for the metrics.
+    pub(crate) async fn counts(&self) -> sqlx::Result<Counts> {
+        sqlx::query_as!(
+            Counts,
+            r#"-- sync.calendars.counts
+            SELECT
+                count(*) AS "open!",
+                count(*) FILTER (WHERE generation_done < generation_wanted) AS "dirty!",
+                count(*) FILTER (WHERE failures > 0) AS "failing!"
+            FROM sync.calendars
+            WHERE state = 'open'"#,
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+}

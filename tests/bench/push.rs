@@ -40,7 +40,7 @@ pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::
         .spawn()?;
     let output = floor.stdout.take().context("the floor's output")?;
     let floor_at = BufReader::new(output).lines().next_line().await?.context("its address")?;
-    let ingest_at = cluster.address(Service::WebhookIngest, 0, "http");
+    let ingest_at = cluster.address(Service::WebhookIngest, 0, "public");
 
     let tokens = ChannelTokens::new([("bench", SECRET.as_bytes())])?;
     let (channel, calendar) = (ChannelId::new(), CalendarId::new());

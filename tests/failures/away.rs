@@ -8,7 +8,12 @@ use roomsync_testkit::{Cluster, SOON, Service, Upstream, eventually};
 /// Covers R17, R78.
 #[tokio::test]
 async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
-    let cluster = Cluster::builder("rabbitmq away").proxied(Upstream::RabbitMq).start().await;
+    let cluster = Cluster::builder("rabbitmq away")
+        .proxied(Upstream::RabbitMq)
+        // Long enough to outlive the outage: what Google gives up on is not ours to lose.
+        .google(|settings| settings.push_retries = 10)
+        .start()
+        .await;
     let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
     let ana = room.organisation.given_user("ana");
 
@@ -25,13 +30,11 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
         NewEvent::timed(start, start + chrono::TimeDelta::hours(1)).in_room(room.room.mail());
     ana.insert_event(meeting).expect("Google takes it");
     // Google hears 503 and tries again: nothing was acknowledged that could be lost.
-    cluster
-        .google()
-        .wait_for(SOON, |google| {
-            google.pushes().iter().any(|p| p.answers.contains(&Some(503))).then_some(())
-        })
-        .await
-        .expect("a push is refused with 503");
+    eventually(SOON, "a push is refused with 503", async || {
+        let pushes = cluster.google().pushes();
+        pushes.iter().any(|p| p.answers.contains(&Some(503))).then_some(())
+    })
+    .await;
 
     cluster.proxy(Upstream::RabbitMq).pass();
     for service in Service::ALL {
@@ -63,11 +66,10 @@ async fn postgresql_cut_off_in_the_middle_is_waited_out() {
         NewEvent::timed(start, start + chrono::TimeDelta::hours(1)).in_room(room.room.mail());
     ana.insert_event(meeting).expect("Google takes it");
     let exists = |p: &google_sim::Push| p.state == "exists" && p.answers.contains(&Some(200));
-    cluster
-        .google()
-        .wait_for(SOON, |google| google.pushes().iter().any(exists).then_some(()))
-        .await
-        .expect("webhook-ingest needs no database: the push is taken");
+    eventually(SOON, "webhook-ingest needs no database: the push is taken", async || {
+        cluster.google().pushes().iter().any(exists).then_some(())
+    })
+    .await;
 
     cluster.proxy(Upstream::Postgres).pass();
     for service in Service::ALL {

@@ -78,23 +78,24 @@ async fn doubled_and_disordered_pushes_change_nothing() {
 /// Covers R17.
 #[tokio::test]
 async fn googles_bad_moments_delay_a_change_and_lose_nothing() {
-    for effect in [
+    let scene = Scene::new("bad moments").await;
+    let effects = [
         Fault::answer(503, "backendError").effect,
         Fault::answer(403, "rateLimitExceeded").effect,
         Effect::Html502,
         Effect::Garbage,
         Effect::CloseConnection,
-    ] {
-        let scene = Scene::new("a bad moment").await;
-        let google = scene.cluster.google();
-        let fault = Fault::next(effect.clone()).on(Operation::List).times(2);
-        google.add_fault(fault);
+    ];
+    for (hour, effect) in (9..).zip(effects) {
+        let fault = Fault::next(effect).on(Operation::List).times(2);
+        scene.cluster.google().add_fault(fault);
 
-        scene.ana.insert_event(scene.meeting(9)).expect("Google takes it");
+        scene.ana.insert_event(scene.meeting(hour)).expect("Google takes it");
 
-        scene.wait_booking("after the bad moment", tomorrow(9), BookingState::Confirmed).await;
-        scene.cluster.finish().await;
+        let what = "the booking after the bad moment";
+        scene.wait_booking(what, tomorrow(hour), BookingState::Confirmed).await;
     }
+    scene.cluster.finish().await;
 }
 
 /// Covers R17, R24.

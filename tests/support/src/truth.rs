@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(is(Some("declined"), &json!({})), None);
         assert_eq!(is(None, &json!({})), None);
         assert_eq!(
-            is(None, json!({ "organizer": { "email": ROOM } })),
+            is(None, &json!({ "organizer": { "email": ROOM } })),
             Some(true)
         );
         assert_eq!(
@@ -172,7 +172,7 @@ mod tests {
             None
         );
         assert_eq!(
-            is(Some("accepted"), json!({ "transparency": "transparent" })),
+            is(Some("accepted"), &json!({ "transparency": "transparent" })),
             None
         );
     }

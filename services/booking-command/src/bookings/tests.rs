@@ -20,6 +20,7 @@ use crate::{
     validate::stamp,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "fields of a message are optional")]
 fn within(from: i64, to: i64) -> Option<pb::TimeWindow> {
     Some(convert::window(window(from, to)))
 }

@@ -60,18 +60,18 @@ pub(crate) fn clear_faults(core: &Arc<Core>) {
 async fn deliver(core: &Arc<Core>, message: Message) {
     let (retries, mut delay) =
         core.read(|world| (world.settings.push_retries, world.settings.push_retry_delay));
-    let mut answers = Vec::new();
-    loop {
+    let place = core.pushes.record(&message, false);
+    for attempt in 0.. {
         let answer = post(core, &message).await;
-        answers.push(answer);
+        core.pushes.answered(place, answer);
+        core.changes.send_modify(|count| *count += 1);
         let again = matches!(answer, Some(500 | 502 | 503 | 504));
-        if !again || answers.len() > retries as usize {
+        if !again || attempt == retries {
             break;
         }
         tokio::time::sleep(delay).await;
         delay *= 2;
     }
-    core.pushes.record(&message, answers, false);
 }
 
 async fn post(core: &Core, message: &Message) -> Option<u16> {

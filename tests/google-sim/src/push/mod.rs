@@ -135,16 +135,26 @@ impl Pushes {
         self.lock().sent.clone()
     }
 
-    fn record(&self, message: &Message, answers: Vec<Option<u16>>, dropped: bool) {
-        self.lock().sent.push(Push {
+    /// Notes a message on its way; its place is for [`Pushes::answered`].
+    fn record(&self, message: &Message, dropped: bool) -> usize {
+        let sent = &mut self.lock().sent;
+        sent.push(Push {
             at: Utc::now(),
             channel: message.channel.clone(),
             calendar: message.calendar.clone(),
             state: message.state.to_owned(),
             number: message.number,
-            answers,
+            answers: Vec::new(),
             dropped,
         });
+        sent.len() - 1
+    }
+
+    /// Notes the webhook's answer to one attempt.
+    fn answered(&self, place: usize, answer: Option<u16>) {
+        if let Some(push) = self.lock().sent.get_mut(place) {
+            push.answers.push(answer);
+        }
     }
 
     /// Uses up the first fault that meets a message.
@@ -153,7 +163,7 @@ impl Pushes {
         match effect {
             None => Plan::Each(vec![message], Duration::ZERO),
             Some(PushEffect::Drop) => {
-                self.record(&message, Vec::new(), true);
+                self.record(&message, true);
                 Plan::Nothing
             }
             Some(PushEffect::Duplicate) => {

@@ -93,7 +93,12 @@ pub(crate) fn everything(seen: Vec<Occurrence>) -> Listing {
 impl World {
     pub(crate) async fn start(options: &PgConnectOptions) -> Self {
         let url = options.to_url_lossy().to_string();
-        let database = Database::connect_lazy(&DatabaseConfig::new(url), "booking").unwrap();
+        // A few, because many tests share one server.
+        let config = DatabaseConfig {
+            max_connections: 3,
+            ..DatabaseConfig::new(url)
+        };
+        let database = Database::connect_lazy(&config, "booking").unwrap();
         database.migrate(&crate::MIGRATOR).await.unwrap();
         let ours = linked(&database, "ours").await;
         let theirs = linked(&database, "theirs").await;

@@ -7,7 +7,12 @@
 /// Bookings of linked objects (public).
 pub mod booking {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+        #![expect(
+            clippy::all,
+            clippy::pedantic,
+            clippy::allow_attributes,
+            reason = "generated code"
+        )]
         tonic::include_proto!("roomsync.booking.v1");
     }
 }
@@ -15,7 +20,12 @@ pub mod booking {
 /// Tenants, catalogue, people, connections and links (public).
 pub mod integration {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+        #![expect(
+            clippy::all,
+            clippy::pedantic,
+            clippy::allow_attributes,
+            reason = "generated code"
+        )]
         tonic::include_proto!("roomsync.integration.v1");
     }
 }
@@ -31,7 +41,12 @@ pub mod notification {
 /// What the services say to each other (internal listener only).
 pub mod internal {
     pub mod v1 {
-        #![expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+        #![expect(
+            clippy::all,
+            clippy::pedantic,
+            clippy::allow_attributes,
+            reason = "generated code"
+        )]
         tonic::include_proto!("roomsync.internal.v1");
     }
 }

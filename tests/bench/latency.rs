@@ -10,7 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use google_sim::{NewEvent, RoomControl};
 use roomsync_domain::{Clock as _, SystemClock};
 use roomsync_proto::booking::v1::change_item::Item;
-use roomsync_testkit::{Cluster, Service, app::{Heard, instant}};
+use roomsync_testkit::{
+    Cluster, Service,
+    app::{Heard, instant},
+};
 
 use crate::{
     load::percentile,
@@ -27,13 +30,17 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
     let mut linked: Vec<RoomControl> = Vec::new();
     let mut last = None;
     for number in 0..rooms {
-        let room = app.given_linked_room(cluster.google(), "acme", &format!("Room {number}")).await;
+        let room = app
+            .given_linked_room(cluster.google(), "acme", &format!("Room {number}"))
+            .await;
         linked.push(room.room.clone());
         last = Some(room);
     }
     let room = last.context("at least one room")?;
     let admin = room.organisation.admin.mail().to_owned();
-    line(&format!("{rooms} rooms linked; {changes} changes at {rate} per second"));
+    line(&format!(
+        "{rooms} rooms linked; {changes} changes at {rate} per second"
+    ));
 
     // Every meeting has a start of its own, by which it is recognised.
     let begin = SystemClock.now() + TimeDelta::days(2);
@@ -54,7 +61,9 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
         .subscriber
         .found_within(Duration::from_secs(120), |journal| {
             let heard = arrivals(&journal.heard);
-            made.keys().all(|start| heard.contains_key(start)).then_some(heard)
+            made.keys()
+                .all(|start| heard.contains_key(start))
+                .then_some(heard)
         })
         .await
         .context("not every change arrived within two minutes")?;
@@ -76,7 +85,9 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
         }
     }
     let listings = cluster.google().calls(google_sim::Operation::List).len();
-    line(&format!("listings asked of Google, imports and polls included: {listings}"));
+    line(&format!(
+        "listings asked of Google, imports and polls included: {listings}"
+    ));
     Ok(())
 }
 

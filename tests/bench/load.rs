@@ -22,7 +22,10 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn per_second(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts of a benchmark are small"
+        )]
         let answered = self.answered as f64;
         answered / self.took.as_secs_f64()
     }
@@ -78,5 +81,10 @@ pub(crate) async fn run(
     }
     let took = started.elapsed();
     latencies.sort_unstable();
-    Ok(Outcome { answered: latencies.len(), refused, took, latencies })
+    Ok(Outcome {
+        answered: latencies.len(),
+        refused,
+        took,
+        latencies,
+    })
 }

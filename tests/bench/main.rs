@@ -62,8 +62,16 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Options::parse().what {
-        What::Latency { rooms, changes, rate } => latency::run(rooms, changes, rate).await,
-        What::Push { clients, seconds, rounds } => push::run(clients, seconds, rounds).await,
+        What::Latency {
+            rooms,
+            changes,
+            rate,
+        } => latency::run(rooms, changes, rate).await,
+        What::Push {
+            clients,
+            seconds,
+            rounds,
+        } => push::run(clients, seconds, rounds).await,
         What::Floor { amqp_url } => floor::serve(&amqp_url).await,
     }
 }

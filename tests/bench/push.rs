@@ -24,8 +24,10 @@ pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::
         .without(Service::SyncWorker)
         .as_process(Service::WebhookIngest)
         .config(Service::WebhookIngest, |table| {
-            let key: toml::Table =
-                [("id", "bench"), ("secret", SECRET)].map(|(k, v)| (k.to_owned(), v.into())).into_iter().collect();
+            let key: toml::Table = [("id", "bench"), ("secret", SECRET)]
+                .map(|(k, v)| (k.to_owned(), v.into()))
+                .into_iter()
+                .collect();
             let mut section = toml::Table::new();
             section.insert("keys".to_owned(), vec![key].into());
             table.insert("channel_tokens".to_owned(), section.into());
@@ -39,7 +41,11 @@ pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::
         .kill_on_drop(true)
         .spawn()?;
     let output = floor.stdout.take().context("the floor's output")?;
-    let floor_at = BufReader::new(output).lines().next_line().await?.context("its address")?;
+    let floor_at = BufReader::new(output)
+        .lines()
+        .next_line()
+        .await?
+        .context("its address")?;
     let ingest_at = cluster.address(Service::WebhookIngest, 0, "public");
 
     let tokens = ChannelTokens::new([("bench", SECRET.as_bytes())])?;
@@ -60,7 +66,9 @@ pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::
         }
     };
     let duration = Duration::from_secs(seconds);
-    line(&format!("{clients} clients, {seconds} s each, {rounds} rounds in turns"));
+    line(&format!(
+        "{clients} clients, {seconds} s each, {rounds} rounds in turns"
+    ));
     let mut ratios = Vec::new();
     for round in 1..=rounds {
         let bare = load::run(clients, duration, push(format!("http://{floor_at}/"))).await?;
@@ -71,7 +79,10 @@ pub(crate) async fn run(clients: usize, seconds: u64, rounds: usize) -> anyhow::
         ratios.push(ours.per_second() / bare.per_second());
     }
     ratios.sort_by(f64::total_cmp);
-    line(&format!("ratio to the floor, median of rounds: {:.2}", ratios[ratios.len() / 2]));
+    line(&format!(
+        "ratio to the floor, median of rounds: {:.2}",
+        ratios[ratios.len() / 2]
+    ));
     if let Some(pid) = cluster.pid(Service::WebhookIngest, 0) {
         line(&format!("webhook-ingest memory: {}", memory(pid)));
     }

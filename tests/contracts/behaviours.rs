@@ -33,7 +33,9 @@ fn behaviours() -> BTreeMap<String, Behaviour> {
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = entry.path();
         if path.is_dir() {
@@ -50,7 +52,11 @@ fn covered_in(source: &str, covered: &mut BTreeMap<String, BTreeSet<String>>) {
     let mut is_test = false;
     for line in source.lines().map(str::trim) {
         if let Some(doc) = line.strip_prefix("/// Covers ") {
-            numbers.extend(doc.split([',', ' ', '.']).filter(|n| is_number(n)).map(str::to_owned));
+            numbers.extend(
+                doc.split([',', ' ', '.'])
+                    .filter(|n| is_number(n))
+                    .map(str::to_owned),
+            );
         } else if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             is_test = true;
         } else if line.starts_with("///") || line.starts_with("#[") {
@@ -79,7 +85,11 @@ fn is_number(word: &str) -> bool {
 #[test]
 fn every_behaviour_of_the_delivered_steps_has_a_test_that_names_it() {
     let behaviours = behaviours();
-    assert_eq!(behaviours.len(), 80 + 26 + 17, "behaviours.toml lists R1-R80, D1-D26, B1-B17");
+    assert_eq!(
+        behaviours.len(),
+        80 + 26 + 17,
+        "behaviours.toml lists R1-R80, D1-D26, B1-B17"
+    );
 
     let mut files = Vec::new();
     for folder in ["tests/journeys", "tests/failures"] {
@@ -87,13 +97,26 @@ fn every_behaviour_of_the_delivered_steps_has_a_test_that_names_it() {
     }
     let mut covered = BTreeMap::new();
     for file in files {
-        covered_in(&fs::read_to_string(file).expect("a source file"), &mut covered);
+        covered_in(
+            &fs::read_to_string(file).expect("a source file"),
+            &mut covered,
+        );
     }
 
-    let strangers: Vec<_> = covered.keys().filter(|n| !behaviours.contains_key(*n)).collect();
-    assert!(strangers.is_empty(), "tests name behaviours that do not exist: {strangers:?}");
+    let strangers: Vec<_> = covered
+        .keys()
+        .filter(|n| !behaviours.contains_key(*n))
+        .collect();
+    assert!(
+        strangers.is_empty(),
+        "tests name behaviours that do not exist: {strangers:?}"
+    );
 
-    println!("\ncovered behaviours: {} of {}", covered.len(), behaviours.len());
+    println!(
+        "\ncovered behaviours: {} of {}",
+        covered.len(),
+        behaviours.len()
+    );
     for (number, tests) in &covered {
         println!("  {number:<4} {}", behaviours[number].says);
         for test in tests {
@@ -105,13 +128,20 @@ fn every_behaviour_of_the_delivered_steps_has_a_test_that_names_it() {
         .filter(|(number, b)| b.step <= DELIVERED && !covered.contains_key(*number))
         .map(|(number, b)| format!("{number} {}", b.says))
         .collect();
-    assert!(missing.is_empty(), "no test covers:\n  {}", missing.join("\n  "));
+    assert!(
+        missing.is_empty(),
+        "no test covers:\n  {}",
+        missing.join("\n  ")
+    );
 }
 
 #[test]
 fn a_number_counts_only_above_a_test() {
     let mut covered = BTreeMap::new();
-    covered_in("/// Covers R1, D26.\n#[tokio::test]\nasync fn a() {}\n", &mut covered);
+    covered_in(
+        "/// Covers R1, D26.\n#[tokio::test]\nasync fn a() {}\n",
+        &mut covered,
+    );
     covered_in("/// Covers R2.\nfn helper() {}\n", &mut covered);
     assert_eq!(covered.keys().collect::<Vec<_>>(), ["D26", "R1"]);
 }

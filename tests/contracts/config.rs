@@ -4,8 +4,14 @@
 use roomsync_process::config::{ServiceConfig, load};
 
 /// What an operator must add to the defaults: addresses and secrets.
-const DATABASE: (&str, &str) = ("ROOMSYNC__DATABASE__URL", "postgres://app@127.0.0.1/roomsync");
-const BROKER: (&str, &str) = ("ROOMSYNC__BROKER__URL", "amqp://guest:guest@127.0.0.1:5672/%2f");
+const DATABASE: (&str, &str) = (
+    "ROOMSYNC__DATABASE__URL",
+    "postgres://app@127.0.0.1/roomsync",
+);
+const BROKER: (&str, &str) = (
+    "ROOMSYNC__BROKER__URL",
+    "amqp://guest:guest@127.0.0.1:5672/%2f",
+);
 const CHANNEL_KEYS: (&str, &str) = (
     "ROOMSYNC__CHANNEL_TOKENS__KEYS",
     "[{ id = \"k1\", secret = \"0123456789abcdef0123456789abcdef\" }]",
@@ -27,11 +33,15 @@ fn starts_from<C: ServiceConfig>(defaults: &str, required: &[(&str, &str)]) {
             .collect();
         kept.into_iter()
     };
-    load::<C>(defaults, None, environment(None)).map(drop).expect("defaults and what is required");
+    load::<C>(defaults, None, environment(None))
+        .map(drop)
+        .expect("defaults and what is required");
 
     let mut unknown: Vec<_> = environment(None).collect();
     unknown.push(("ROOMSYNC__NO_SUCH_SECTION__KEY".to_owned(), "1".to_owned()));
-    let refused = load::<C>(defaults, None, unknown.into_iter()).map(drop).expect_err("unknown");
+    let refused = load::<C>(defaults, None, unknown.into_iter())
+        .map(drop)
+        .expect_err("unknown");
     assert!(refused.to_string().contains("no_such_section"), "{refused}");
 }
 

@@ -4,7 +4,9 @@
 
 use std::{fs, path::PathBuf};
 
-use roomsync_messages::{CalendarChanged, CalendarRefresh, LinkDue, Message, ObjectChanged, QUEUES};
+use roomsync_messages::{
+    CalendarChanged, CalendarRefresh, LinkDue, Message, ObjectChanged, QUEUES,
+};
 
 fn golden() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/golden"))
@@ -17,12 +19,19 @@ fn holds<M: Message>() {
     let message: M = serde_json::from_str(&today).expect(M::TYPE);
     let written = serde_json::to_value(&message).expect("a message is JSON");
     let read: serde_json::Value = serde_json::from_str(&today).expect("JSON");
-    assert_eq!(written, read, "{}: today's shape is not what is written", M::TYPE);
+    assert_eq!(
+        written,
+        read,
+        "{}: today's shape is not what is written",
+        M::TYPE
+    );
 
     let earlier = format!("{}.", M::TYPE);
     for entry in fs::read_dir(golden()).expect("golden/").flatten() {
         let name = entry.file_name().into_string().expect("UTF-8");
-        let is_earlier = name.strip_prefix(&earlier).is_some_and(|rest| rest != "json");
+        let is_earlier = name
+            .strip_prefix(&earlier)
+            .is_some_and(|rest| rest != "json");
         if is_earlier {
             let text = fs::read_to_string(entry.path()).expect("a golden file");
             serde_json::from_str::<M>(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -46,7 +55,12 @@ fn every_message_has_a_golden_file_that_reads_and_writes_back() {
 fn names_follow_from_each_other() {
     for queue in QUEUES {
         let (service, name) = queue.queue.split_once('.').expect("<service>.<message>");
-        assert_eq!(name, queue.message_type.replace('.', "-"), "{}", queue.queue);
+        assert_eq!(
+            name,
+            queue.message_type.replace('.', "-"),
+            "{}",
+            queue.queue
+        );
         assert!(["sync-worker", "booking-command", "notification"].contains(&service));
     }
 }
@@ -56,7 +70,11 @@ fn no_golden_message_carries_a_person_or_an_address() {
     for entry in fs::read_dir(golden()).expect("golden/").flatten() {
         let text = fs::read_to_string(entry.path()).expect("a golden file");
         for word in ["@", "mail", "title", "summary", "token"] {
-            assert!(!text.contains(word), "{:?} contains {word:?}", entry.file_name());
+            assert!(
+                !text.contains(word),
+                "{:?} contains {word:?}",
+                entry.file_name()
+            );
         }
     }
 }

@@ -23,7 +23,11 @@ fn the_definitions_file_is_the_topology_that_services_declare() {
         let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join("definitions.json");
         let text = serde_json::to_string_pretty(&rendered()).expect("JSON");
         fs::write(&fresh, text + "\n").expect("a scratch file");
-        panic!("the topology changed: cp {} {}", fresh.display(), file.display());
+        panic!(
+            "the topology changed: cp {} {}",
+            fresh.display(),
+            file.display()
+        );
     }
 }
 
@@ -37,8 +41,16 @@ fn every_queue_that_dead_letters_does_so_at_least_once() {
         let arguments = &queue["arguments"];
         assert_eq!(arguments["x-queue-type"], "quorum", "{}", queue["name"]);
         if !arguments["x-dead-letter-exchange"].is_null() {
-            assert_eq!(arguments["x-dead-letter-strategy"], "at-least-once", "{}", queue["name"]);
-            assert_eq!(arguments["x-overflow"], "reject-publish", "{}", queue["name"]);
+            assert_eq!(
+                arguments["x-dead-letter-strategy"], "at-least-once",
+                "{}",
+                queue["name"]
+            );
+            assert_eq!(
+                arguments["x-overflow"], "reject-publish",
+                "{}",
+                queue["name"]
+            );
         }
     }
 }
@@ -46,8 +58,12 @@ fn every_queue_that_dead_letters_does_so_at_least_once() {
 #[test]
 fn every_message_with_patience_has_the_whole_ladder() {
     let definitions = rendered();
-    let names: Vec<_> =
-        definitions["queues"].as_array().expect("queues").iter().map(|q| &q["name"]).collect();
+    let names: Vec<_> = definitions["queues"]
+        .as_array()
+        .expect("queues")
+        .iter()
+        .map(|q| &q["name"])
+        .collect();
     for queue in QUEUES {
         for rung in ["1s", "5s", "30s", "2m", "10m", "1h"] {
             let name = Value::String(format!("{}.retry.{rung}", queue.queue));

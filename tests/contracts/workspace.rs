@@ -14,13 +14,21 @@ const SHARED: &[(&str, &[&str])] = &[
     ("roomsync-messages", &["roomsync-domain"]),
     ("roomsync-broker", &["roomsync-messages"]),
     ("roomsync-postgres", &["roomsync-messages"]),
-    ("roomsync-relay", &["roomsync-broker", "roomsync-messages", "roomsync-postgres"]),
+    (
+        "roomsync-relay",
+        &["roomsync-broker", "roomsync-messages", "roomsync-postgres"],
+    ),
     ("roomsync-google", &["roomsync-domain"]),
     ("roomsync-process", &[]),
     ("roomsync-proto", &[]),
 ];
 
-const SERVICES: &[&str] = &["webhook-ingest", "sync-worker", "booking-command", "notification"];
+const SERVICES: &[&str] = &[
+    "webhook-ingest",
+    "sync-worker",
+    "booking-command",
+    "notification",
+];
 
 const TESTS: &[&str] = &[
     "roomsync-testkit",
@@ -82,7 +90,10 @@ fn no_package_is_outside_the_plan() {
         SHARED.iter().any(|(n, _)| *n == name) || SERVICES.contains(&name) || TESTS.contains(&name)
     };
     let strangers: Vec<_> = arrows().into_keys().filter(|name| !known(name)).collect();
-    assert!(strangers.is_empty(), "add them to this test, with their arrows: {strangers:?}");
+    assert!(
+        strangers.is_empty(),
+        "add them to this test, with their arrows: {strangers:?}"
+    );
 }
 
 #[test]
@@ -97,13 +108,22 @@ fn only_the_broker_crate_names_lapin_and_only_google_and_webhooks_name_reqwest()
         if TESTS.contains(&package.name.as_str()) {
             continue;
         }
-        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == DependencyKind::Normal)
+        {
             let owner = match dependency.name.as_str() {
                 "lapin" => "roomsync-broker",
                 "reqwest" => "roomsync-google",
                 _ => continue,
             };
-            assert_eq!(package.name.as_str(), owner, "{} is {owner}'s alone", dependency.name);
+            assert_eq!(
+                package.name.as_str(),
+                owner,
+                "{} is {owner}'s alone",
+                dependency.name
+            );
         }
     }
 }
@@ -115,15 +135,30 @@ fn the_top_level_is_fixed() {
         .current_dir(root())
         .output()
         .expect("git ls-files");
-    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git ls-files: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let files = String::from_utf8(output.stdout).expect("paths are UTF-8");
-    let allowed =
-        ["Cargo.toml", "Cargo.lock", "services", "proto", "deploy", "helm", "tests", "README.md"];
+    let allowed = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "services",
+        "proto",
+        "deploy",
+        "helm",
+        "tests",
+        "README.md",
+    ];
     let mut seen = 0;
     for file in files.split('\0').filter(|f| !f.is_empty()) {
         seen += 1;
         let top = file.split('/').next().unwrap_or(file);
-        assert!(allowed.contains(&top) || top.starts_with('.'), "{file} is outside the top level");
+        assert!(
+            allowed.contains(&top) || top.starts_with('.'),
+            "{file} is outside the top level"
+        );
     }
     assert!(seen > 0, "git lists no files");
 }

@@ -14,11 +14,18 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
         .google(|settings| settings.push_retries = 10)
         .start()
         .await;
-    let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+    let room = cluster
+        .app()
+        .given_linked_room(cluster.google(), "acme", "Aquarium")
+        .await;
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::RabbitMq).refuse();
-    for service in [Service::WebhookIngest, Service::SyncWorker, Service::Notification] {
+    for service in [
+        Service::WebhookIngest,
+        Service::SyncWorker,
+        Service::Notification,
+    ] {
         eventually(SOON, "readiness says that the broker is away", async || {
             let missing = cluster.not_ready(service, 0).await;
             missing.iter().any(|m| m.contains("broker")).then_some(())
@@ -32,7 +39,10 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
     // Google hears 503 and tries again: nothing was acknowledged that could be lost.
     eventually(SOON, "a push is refused with 503", async || {
         let pushes = cluster.google().pushes();
-        pushes.iter().any(|p| p.answers.contains(&Some(503))).then_some(())
+        pushes
+            .iter()
+            .any(|p| p.answers.contains(&Some(503)))
+            .then_some(())
     })
     .await;
 
@@ -41,7 +51,9 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
         cluster.ready(service).await;
     }
     room.subscriber
-        .wait_for("the meeting", |j| (j.bookings("aquarium").len() == 1).then_some(()))
+        .wait_for("the meeting", |j| {
+            (j.bookings("aquarium").len() == 1).then_some(())
+        })
         .await;
     cluster.finish().await;
 }
@@ -49,16 +61,30 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
 /// Covers R17.
 #[tokio::test]
 async fn postgresql_cut_off_in_the_middle_is_waited_out() {
-    let cluster = Cluster::builder("postgresql away").proxied(Upstream::Postgres).start().await;
-    let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+    let cluster = Cluster::builder("postgresql away")
+        .proxied(Upstream::Postgres)
+        .start()
+        .await;
+    let room = cluster
+        .app()
+        .given_linked_room(cluster.google(), "acme", "Aquarium")
+        .await;
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::Postgres).refuse();
-    for service in [Service::BookingCommand, Service::SyncWorker, Service::Notification] {
-        eventually(SOON, "readiness says that the database is away", async || {
-            let missing = cluster.not_ready(service, 0).await;
-            missing.iter().any(|m| m.contains("database")).then_some(())
-        })
+    for service in [
+        Service::BookingCommand,
+        Service::SyncWorker,
+        Service::Notification,
+    ] {
+        eventually(
+            SOON,
+            "readiness says that the database is away",
+            async || {
+                let missing = cluster.not_ready(service, 0).await;
+                missing.iter().any(|m| m.contains("database")).then_some(())
+            },
+        )
         .await;
     }
     let start = SystemClock.now() + chrono::TimeDelta::days(1);
@@ -66,9 +92,11 @@ async fn postgresql_cut_off_in_the_middle_is_waited_out() {
         NewEvent::timed(start, start + chrono::TimeDelta::hours(1)).in_room(room.room.mail());
     ana.insert_event(meeting).expect("Google takes it");
     let exists = |p: &google_sim::Push| p.state == "exists" && p.answers.contains(&Some(200));
-    eventually(SOON, "webhook-ingest needs no database: the push is taken", async || {
-        cluster.google().pushes().iter().any(exists).then_some(())
-    })
+    eventually(
+        SOON,
+        "webhook-ingest needs no database: the push is taken",
+        async || cluster.google().pushes().iter().any(exists).then_some(()),
+    )
     .await;
 
     cluster.proxy(Upstream::Postgres).pass();
@@ -76,7 +104,9 @@ async fn postgresql_cut_off_in_the_middle_is_waited_out() {
         cluster.ready(service).await;
     }
     room.subscriber
-        .wait_for("the meeting", |j| (j.bookings("aquarium").len() == 1).then_some(()))
+        .wait_for("the meeting", |j| {
+            (j.bookings("aquarium").len() == 1).then_some(())
+        })
         .await;
     cluster.finish().await;
 }
@@ -109,7 +139,10 @@ async fn services_that_start_before_their_servers_wait_for_them() {
     for service in Service::ALL {
         cluster.ready(service).await;
     }
-    let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+    let room = cluster
+        .app()
+        .given_linked_room(cluster.google(), "acme", "Aquarium")
+        .await;
     assert!(room.link.imported_at.is_some());
     cluster.finish().await;
 }

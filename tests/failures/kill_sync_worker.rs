@@ -14,7 +14,10 @@ use roomsync_testkit::{
 use crate::point::Point;
 
 fn tomorrow(hour: i64) -> DateTime<Utc> {
-    let today = SystemClock.now().duration_trunc(TimeDelta::days(1)).expect("a day");
+    let today = SystemClock
+        .now()
+        .duration_trunc(TimeDelta::days(1))
+        .expect("a day");
     today + TimeDelta::days(1) + TimeDelta::hours(hour)
 }
 
@@ -25,7 +28,10 @@ async fn scene(name: &str) -> (Cluster, LinkedRoom, UserControl) {
         .set(Service::SyncWorker, "sync.lease", "2s")
         .start()
         .await;
-    let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+    let room = cluster
+        .app()
+        .given_linked_room(cluster.google(), "acme", "Aquarium")
+        .await;
     let ana = room.organisation.given_user("ana");
     cluster.app().given_user("acme", "u-ana", ana.mail()).await;
     clean(&cluster).await;
@@ -47,8 +53,10 @@ async fn dirty(cluster: &Cluster) -> i64 {
 }
 
 async fn clean(cluster: &Cluster) {
-    eventually(SOON, "no calendar is dirty", async || (dirty(cluster).await == 0).then_some(()))
-        .await;
+    eventually(SOON, "no calendar is dirty", async || {
+        (dirty(cluster).await == 0).then_some(())
+    })
+    .await;
 }
 
 async fn confirmed(room: &LinkedRoom) -> Booking {
@@ -114,7 +122,9 @@ async fn a_worker_killed_after_apply_and_before_the_cursor_replays_without_a_sec
     // The Apply is committed: the subscriber hears of the booking although the cursor is not stored.
     let first = room
         .subscriber
-        .wait_for("the applied booking", |journal| journal.bookings("aquarium").pop())
+        .wait_for("the applied booking", |journal| {
+            journal.bookings("aquarium").pop()
+        })
         .await;
     cluster.kill(Service::SyncWorker).await;
     point.remove(table).await;
@@ -123,12 +133,22 @@ async fn a_worker_killed_after_apply_and_before_the_cursor_replays_without_a_sec
     cluster.restart(Service::SyncWorker).await;
     let booking = confirmed(&room).await;
     clean(&cluster).await;
-    assert_eq!(booking.booking_id, first.booking_id, "the replay makes no second booking");
+    assert_eq!(
+        booking.booking_id, first.booking_id,
+        "the replay makes no second booking"
+    );
     let history = room.subscriber.journal(|j| j.history(&first.booking_id));
     let mut versions: Vec<_> = history.iter().map(|b| b.object_version).collect();
     versions.dedup();
-    assert_eq!(versions.len(), history.len(), "no change is published twice: {history:?}");
-    assert!(history.len() <= 2, "created, at most once changed by the room's answer: {history:?}");
+    assert_eq!(
+        versions.len(),
+        history.len(),
+        "no change is published twice: {history:?}"
+    );
+    assert!(
+        history.len() <= 2,
+        "created, at most once changed by the room's answer: {history:?}"
+    );
     cluster.finish().await;
 }
 
@@ -141,12 +161,17 @@ async fn a_stalled_workers_late_apply_is_refused() {
         .set(Service::SyncWorker, "sync.lease", "2s")
         .start()
         .await;
-    let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+    let room = cluster
+        .app()
+        .given_linked_room(cluster.google(), "acme", "Aquarium")
+        .await;
     let ana = room.organisation.given_user("ana");
     cluster.app().given_user("acme", "u-ana", ana.mail()).await;
     clean(&cluster).await;
     // Whoever lists first stands still with a listing in hand until after the other one is done.
-    let hold = cluster.google().hold_answer(Operation::List, room.room.mail());
+    let hold = cluster
+        .google()
+        .hold_answer(Operation::List, room.room.mail());
     let event = ana.insert_event(meeting(&room)).expect("Google takes it");
     hold.wait_until_reached().await;
     ana.cancel_event(&event).expect("cancelled meanwhile");

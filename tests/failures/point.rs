@@ -16,7 +16,9 @@ pub(crate) struct Point {
 impl Point {
     /// `UPDATE`s of `table` for which `when` (over OLD and NEW) holds will wait.
     pub(crate) async fn before_update(database: &TestDatabase, table: &str, when: &str) -> Self {
-        let mut holder = PgConnection::connect(database.url()).await.expect("a connection");
+        let mut holder = PgConnection::connect(database.url())
+            .await
+            .expect("a connection");
         let key = 4711;
         sqlx::query("SELECT pg_advisory_lock($1)")
             .bind(key)
@@ -36,7 +38,10 @@ impl Point {
             EXECUTE FUNCTION public.wait_for_the_test()"
         );
         for statement in [function, trigger] {
-            sqlx::query(AssertSqlSafe(statement)).execute(&mut holder).await.expect("a trigger");
+            sqlx::query(AssertSqlSafe(statement))
+                .execute(&mut holder)
+                .await
+                .expect("a trigger");
         }
         Self { holder, key }
     }

@@ -20,24 +20,38 @@ async fn links_that_cannot_be_are_refused_with_a_reason_and_delete_nothing() {
     let (_, booking) = scene.given_meeting(9).await;
     app.given_object("acme", "lagoon").await;
     let link = async |object: &str, mail: &str| {
-        app.try_link_object("acme", object, mail).await.expect_err("refused")
+        app.try_link_object("acme", object, mail)
+            .await
+            .expect_err("refused")
     };
 
     let refused = link("lagoon", "not an address").await;
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "INVALID_FIELD"));
-    assert_eq!(grpc::metadata(&refused, "field").as_deref(), Some("resource_email"));
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::InvalidArgument, "INVALID_FIELD")
+    );
+    assert_eq!(
+        grpc::metadata(&refused, "field").as_deref(),
+        Some("resource_email")
+    );
 
     let taken = link("lagoon", &scene.room.room.mail().to_uppercase()).await;
     assert_eq!(taken.code(), Code::AlreadyExists);
     assert_eq!(reason(&taken), "RESOURCE_ALREADY_LINKED");
-    assert_eq!(grpc::metadata(&taken, "object_id").as_deref(), Some("aquarium"));
+    assert_eq!(
+        grpc::metadata(&taken, "object_id").as_deref(),
+        Some("aquarium")
+    );
 
     let other = scene.room.organisation.given_room("Lagoon");
     let linked = link("aquarium", other.mail()).await;
     assert_eq!(reason(&linked), "OBJECT_ALREADY_LINKED");
 
     let unknown = link("no-such-object", other.mail()).await;
-    assert_eq!((unknown.code(), reason(&unknown).as_str()), (Code::NotFound, "OBJECT_NOT_FOUND"));
+    assert_eq!(
+        (unknown.code(), reason(&unknown).as_str()),
+        (Code::NotFound, "OBJECT_NOT_FOUND")
+    );
 
     let listed = scene.listed().await;
     assert_eq!(listed.len(), 1);
@@ -53,12 +67,19 @@ async fn without_a_connection_or_the_module_nothing_is_linked() {
     app.given_tenant("acme").await;
     app.given_object("acme", "aquarium").await;
     let mail = "c_room@resource.calendar.google.com";
-    let refused = app.try_link_object("acme", "aquarium", mail).await.expect_err("no connection");
+    let refused = app
+        .try_link_object("acme", "aquarium", mail)
+        .await
+        .expect_err("no connection");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert_eq!(reason(&refused), "NOT_CONNECTED");
 
-    app.put_tenant("acme", false, TenantSettings::default()).await;
-    let refused = app.try_link_object("acme", "aquarium", mail).await.expect_err("no module");
+    app.put_tenant("acme", false, TenantSettings::default())
+        .await;
+    let refused = app
+        .try_link_object("acme", "aquarium", mail)
+        .await
+        .expect_err("no module");
     assert_eq!(reason(&refused), "MODULE_MISSING");
     cluster.finish().await;
 }
@@ -78,37 +99,71 @@ async fn a_connection_that_cannot_be_says_which_subject_and_why() {
             directory_subject: directory.to_owned(),
             rooms_subject: rooms.to_owned(),
         };
-        app.connections().connect_with_key(request).await.map(tonic::Response::into_inner)
+        app.connections()
+            .connect_with_key(request)
+            .await
+            .map(tonic::Response::into_inner)
     };
     let admin = organisation.admin.mail();
 
-    let refused = connect(b"not a key".to_vec(), admin, "").await.expect_err("no key");
-    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "KEY_INVALID"));
+    let refused = connect(b"not a key".to_vec(), admin, "")
+        .await
+        .expect_err("no key");
+    assert_eq!(
+        (refused.code(), reason(&refused).as_str()),
+        (Code::InvalidArgument, "KEY_INVALID")
+    );
 
-    let refused = connect(organisation.key_json(), ana.mail(), "").await.expect_err("no admin");
+    let refused = connect(organisation.key_json(), ana.mail(), "")
+        .await
+        .expect_err("no admin");
     assert_eq!(refused.code(), Code::FailedPrecondition);
     assert_eq!(reason(&refused), "DIRECTORY_SUBJECT_REFUSED");
-    assert_eq!(grpc::metadata(&refused, "why").as_deref(), Some("not_an_administrator"));
+    assert_eq!(
+        grpc::metadata(&refused, "why").as_deref(),
+        Some("not_an_administrator")
+    );
 
     let nobody = "nobody@acme.example";
-    let refused = connect(organisation.key_json(), admin, nobody).await.expect_err("nobody");
+    let refused = connect(organisation.key_json(), admin, nobody)
+        .await
+        .expect_err("nobody");
     assert_eq!(reason(&refused), "ROOMS_SUBJECT_REFUSED");
-    assert_eq!(grpc::metadata(&refused, "why").as_deref(), Some("unknown_subject"));
+    assert_eq!(
+        grpc::metadata(&refused, "why").as_deref(),
+        Some("unknown_subject")
+    );
 
-    organisation.org.revoke_delegation(&organisation.account).expect("revoked");
+    organisation
+        .org
+        .revoke_delegation(&organisation.account)
+        .expect("revoked");
     organisation
         .org
         .delegate(&organisation.account, &[scopes::RESOURCES_READONLY])
         .expect("a part");
-    let refused = connect(organisation.key_json(), admin, "").await.expect_err("a scope misses");
+    let refused = connect(organisation.key_json(), admin, "")
+        .await
+        .expect_err("a scope misses");
     assert_eq!(reason(&refused), "ROOMS_SUBJECT_REFUSED");
-    assert_eq!(grpc::metadata(&refused, "why").as_deref(), Some("scope_not_delegated"));
+    assert_eq!(
+        grpc::metadata(&refused, "why").as_deref(),
+        Some("scope_not_delegated")
+    );
 
     organisation
         .org
-        .delegate(&organisation.account, &[scopes::EVENTS, scopes::RESOURCES_READONLY])
+        .delegate(
+            &organisation.account,
+            &[scopes::EVENTS, scopes::RESOURCES_READONLY],
+        )
         .expect("everything");
-    let status = connect(organisation.key_json(), admin, "").await.expect("connected");
-    assert_eq!(status.status.expect("a status").state(), ConnectionState::Active);
+    let status = connect(organisation.key_json(), admin, "")
+        .await
+        .expect("connected");
+    assert_eq!(
+        status.status.expect("a status").state(),
+        ConnectionState::Active
+    );
     cluster.finish().await;
 }

@@ -8,7 +8,10 @@ use roomsync_testkit::{Cluster, LinkedRoom, app::instant};
 
 /// Tomorrow at this hour, UTC.
 pub(crate) fn tomorrow(hour: i64) -> DateTime<Utc> {
-    let today = SystemClock.now().duration_trunc(TimeDelta::days(1)).expect("a day");
+    let today = SystemClock
+        .now()
+        .duration_trunc(TimeDelta::days(1))
+        .expect("a day");
     today + TimeDelta::days(1) + TimeDelta::hours(hour)
 }
 
@@ -25,7 +28,10 @@ impl Scene {
     }
 
     pub(crate) async fn with(cluster: Cluster) -> Self {
-        let room = cluster.app().given_linked_room(cluster.google(), "acme", "Aquarium").await;
+        let room = cluster
+            .app()
+            .given_linked_room(cluster.google(), "acme", "Aquarium")
+            .await;
         let ana = room.organisation.given_user("ana");
         cluster.app().given_user("acme", "u-ana", ana.mail()).await;
         Self { cluster, room, ana }
@@ -38,8 +44,13 @@ impl Scene {
 
     /// Ana makes a meeting in the room, and it is seen by the subscriber as confirmed.
     pub(crate) async fn given_meeting(&self, hour: i64) -> (String, Booking) {
-        let event = self.ana.insert_event(self.meeting(hour)).expect("Google takes the event");
-        let booking = self.wait_booking("the meeting", tomorrow(hour), BookingState::Confirmed).await;
+        let event = self
+            .ana
+            .insert_event(self.meeting(hour))
+            .expect("Google takes the event");
+        let booking = self
+            .wait_booking("the meeting", tomorrow(hour), BookingState::Confirmed)
+            .await;
         (event, booking)
     }
 
@@ -73,7 +84,10 @@ impl Scene {
 
     /// The room's live bookings as the API lists them.
     pub(crate) async fn listed(&self) -> Vec<Booking> {
-        self.cluster.app().bookings_of(&self.room.tenant, &self.room.object).await
+        self.cluster
+            .app()
+            .bookings_of(&self.room.tenant, &self.room.object)
+            .await
     }
 }
 

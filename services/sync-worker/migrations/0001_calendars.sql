@@ -1,25 +1,6 @@
 -- sync-worker owns this schema alone: one row per link, and the watch channels at Google.
 CREATE SCHEMA IF NOT EXISTS sync;
 
-CREATE TABLE sync.inbox (
-    message_id uuid NOT NULL,
-    consumer text NOT NULL,
-    received_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (message_id, consumer)
-);
-
-CREATE TABLE sync.outbox (
-    position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    message_id uuid NOT NULL UNIQUE,
-    message_type text NOT NULL,
-    exchange text NOT NULL,
-    body jsonb NOT NULL,
-    traceparent text,
-    publish_after timestamptz NOT NULL DEFAULT now(),
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX outbox_due ON sync.outbox (publish_after, position);
-
 CREATE TABLE sync.calendars (
     calendar_id uuid PRIMARY KEY,            -- the id of the link it serves
     tenant_id text NOT NULL,

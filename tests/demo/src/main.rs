@@ -37,7 +37,9 @@ async fn main() -> ExitCode {
     for service in Service::ALL {
         let pid = cluster.pid(service, 0).unwrap_or_default();
         let admin = cluster.address(service, 0, "admin");
-        teller.says(&format!("{service}: process {pid}, metrics at http://{admin}/metrics"));
+        teller.says(&format!(
+            "{service}: process {pid}, metrics at http://{admin}/metrics"
+        ));
     }
 
     let told = story::play(&cluster, &mut teller).await;

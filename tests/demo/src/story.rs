@@ -31,7 +31,10 @@ pub(crate) async fn play(cluster: &Cluster, teller: &mut Teller) -> anyhow::Resu
     for hour in [9, 11, 13] {
         let event = ana.insert_event(meeting(&room, hour).titled("Jour fixe"))?;
         let answer = room.wait_answered(&event, PATIENCE).await?;
-        ensure!(answer == Answer::Accepted, "the room should take the meeting");
+        ensure!(
+            answer == Answer::Accepted,
+            "the room should take the meeting"
+        );
     }
     teller.says("Google: an organisation, a room, three meetings in it tomorrow");
 
@@ -49,10 +52,18 @@ pub(crate) async fn play(cluster: &Cluster, teller: &mut Teller) -> anyhow::Resu
     app.wait_verified(TENANT, &link.link_id).await;
     teller.took(since, "verified");
     app.wait_imported(TENANT, &link.link_id).await;
-    let imported = seen(&subscriber, "the import", |all| (all.len() == 3).then(|| all.len())).await?;
+    let imported = seen(&subscriber, "the import", |all| {
+        (all.len() == 3).then(|| all.len())
+    })
+    .await?;
     teller.took(since, &format!("imported {imported} bookings"));
 
-    let scene = Scene { app, subscriber: &subscriber, room: &room, ana: &ana };
+    let scene = Scene {
+        app,
+        subscriber: &subscriber,
+        room: &room,
+        ana: &ana,
+    };
     scene.a_meeting_comes_moves_and_goes(teller).await?;
     scene.the_room_is_uninvited(teller).await?;
     scene.somebody_unknown_books(&stranger, teller).await?;
@@ -72,15 +83,21 @@ struct Scene<'a> {
 impl Scene<'_> {
     async fn a_meeting_comes_moves_and_goes(&self, teller: &mut Teller) -> anyhow::Result<()> {
         let since = Instant::now();
-        let event = self.ana.insert_event(meeting(self.room, 15).titled("Planning"))?;
+        let event = self
+            .ana
+            .insert_event(meeting(self.room, 15).titled("Planning"))?;
         let created = self.seen_at(15).await?;
         ensure!(whose(&created) == "u-ana", "the booking should be Ana's");
         teller.took(since, "created in Google → visible as Ana's booking");
 
         let since = Instant::now();
-        self.ana.move_event(&event, When::at(tomorrow(17)), When::at(tomorrow(18)))?;
+        self.ana
+            .move_event(&event, When::at(tomorrow(17)), When::at(tomorrow(18)))?;
         let moved = self.seen_at(17).await?;
-        ensure!(moved.booking_id == created.booking_id, "a moved meeting should keep its booking");
+        ensure!(
+            moved.booking_id == created.booking_id,
+            "a moved meeting should keep its booking"
+        );
         teller.took(since, "moved in Google → moved here, the same booking");
 
         let since = Instant::now();
@@ -91,14 +108,22 @@ impl Scene<'_> {
     }
 
     async fn the_room_is_uninvited(&self, teller: &mut Teller) -> anyhow::Result<()> {
-        let event = self.ana.insert_event(meeting(self.room, 15).titled("Workshop"))?;
+        let event = self
+            .ana
+            .insert_event(meeting(self.room, 15).titled("Workshop"))?;
         let booking = self.seen_at(15).await?;
         let since = Instant::now();
         self.ana.uninvite_room(&event, self.room.mail())?;
         self.gone(&booking.booking_id).await?;
         let event = self.ana.event(&event)?;
-        ensure!(event["status"] == "confirmed", "the meeting itself should remain");
-        teller.took(since, "room uninvited → booking removed, the meeting remains");
+        ensure!(
+            event["status"] == "confirmed",
+            "the meeting itself should remain"
+        );
+        teller.took(
+            since,
+            "room uninvited → booking removed, the meeting remains",
+        );
         Ok(())
     }
 
@@ -110,18 +135,36 @@ impl Scene<'_> {
         let since = Instant::now();
         stranger.insert_event(meeting(self.room, 15))?;
         let booking = self.seen_at(15).await?;
-        ensure!(whose(&booking) == "anonymous", "a stranger's booking should be anonymous");
-        teller.took(since, "booked by somebody Flexopus does not know → anonymous booking");
+        ensure!(
+            whose(&booking) == "anonymous",
+            "a stranger's booking should be anonymous"
+        );
+        teller.took(
+            since,
+            "booked by somebody Flexopus does not know → anonymous booking",
+        );
         Ok(())
     }
 
     /// Waits until stream and API both have a confirmed booking that starts then.
     async fn seen_at(&self, hour: i64) -> anyhow::Result<Booking> {
-        let is = |b: &Booking| start(b) == Some(tomorrow(hour)) && b.state() == BookingState::Confirmed;
-        let heard = seen(self.subscriber, "the booking", |all| all.into_iter().find(is)).await?;
-        let listed = self.app.bookings_of(TENANT, OBJECT).await.into_iter().find(is);
+        let is =
+            |b: &Booking| start(b) == Some(tomorrow(hour)) && b.state() == BookingState::Confirmed;
+        let heard = seen(self.subscriber, "the booking", |all| {
+            all.into_iter().find(is)
+        })
+        .await?;
+        let listed = self
+            .app
+            .bookings_of(TENANT, OBJECT)
+            .await
+            .into_iter()
+            .find(is);
         let listed = listed.context("the API should list what the stream said")?;
-        ensure!(listed.booking_id == heard.booking_id, "stream and API should agree");
+        ensure!(
+            listed.booking_id == heard.booking_id,
+            "stream and API should agree"
+        );
         Ok(heard)
     }
 

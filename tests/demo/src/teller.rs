@@ -13,13 +13,20 @@ pub(crate) struct Teller {
 
 impl Teller {
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), steps: Vec::new() }
+        Self {
+            began: Instant::now(),
+            steps: Vec::new(),
+        }
     }
 
     /// One line.
     pub(crate) fn says(&mut self, line: &str) {
         // A reader that went away (`| head`) is no reason to fail.
-        let _ = writeln!(stdout(), "[{:6.2}s] {line}", self.began.elapsed().as_secs_f64());
+        let _ = writeln!(
+            stdout(),
+            "[{:6.2}s] {line}",
+            self.began.elapsed().as_secs_f64()
+        );
     }
 
     /// One line about something that took from `since` to now.

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{read, store};
-use crate::{caller, gate, links, status::CommandError, validate};
+use crate::{caller, gate, links, mirror, status::CommandError, validate};
 
 const MOST_DELETED: usize = 500;
 
@@ -22,6 +22,17 @@ impl CatalogueRpc {
     pub fn new(database: Database) -> Self {
         Self { database }
     }
+}
+
+/// Blocked times may have changed, and with them the flags of bookings that stand.
+async fn upsert(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    objects: &[read::Object],
+) -> Result<(), CommandError> {
+    store::upsert(&mut *tx, tenant, objects).await?;
+    let ids: Vec<_> = objects.iter().map(|object| object.id.as_str()).collect();
+    mirror::reflag(tx, tenant, &ids).await
 }
 
 async fn delete(
@@ -48,7 +59,7 @@ impl proto::catalogue_service_server::CatalogueService for CatalogueRpc {
         let objects = read::objects(&sent.objects)?;
         self.database
             .tx("upsert_objects", |tx| {
-                Box::pin(store::upsert(tx, &tenant, &objects))
+                Box::pin(upsert(tx, &tenant, &objects))
             })
             .await?;
         Ok(Response::new(proto::UpsertObjectsResponse {}))

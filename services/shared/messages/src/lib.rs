@@ -24,7 +24,9 @@ pub use object_changed::{BookingSnapshot, ChangedItem, ObjectChanged};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// What travels through the broker.
-pub trait Message: Serialize + DeserializeOwned + Clone + std::fmt::Debug + Send + Sync + 'static {
+pub trait Message:
+    Serialize + DeserializeOwned + Clone + std::fmt::Debug + Send + Sync + 'static
+{
     /// Its type, e.g. `calendar.changed`; also its routing key.
     const TYPE: &'static str;
     /// Where it is published.
@@ -67,7 +69,12 @@ pub struct QueueSpec {
 }
 
 const fn queue<M: Message>(patience: Option<Duration>) -> QueueSpec {
-    QueueSpec { queue: M::QUEUE, message_type: M::TYPE, exchange: M::EXCHANGE, patience }
+    QueueSpec {
+        queue: M::QUEUE,
+        message_type: M::TYPE,
+        exchange: M::EXCHANGE,
+        patience,
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -21,16 +21,11 @@ const STOPPING: [Service; 4] = [
 ];
 
 /// What must be zero in the end: whose work it is, what it is, how it is counted.
-const LEFT_IN_DATABASE: [(Service, &str, &str); 5] = [
+const LEFT_IN_DATABASE: [(Service, &str, &str); 4] = [
     (
         Service::BookingCommand,
         "rows in booking.outbox",
         "SELECT count(*) FROM booking.outbox",
-    ),
-    (
-        Service::SyncWorker,
-        "rows in sync.outbox",
-        "SELECT count(*) FROM sync.outbox",
     ),
     (
         Service::SyncWorker,

@@ -9,7 +9,9 @@ use crate::support::{SCHEMA, Scratch};
 
 fn link_due() -> LinkDue {
     LinkDue {
-        link: "018f0000-0000-7000-8000-000000000001".parse().expect("an id"),
+        link: "018f0000-0000-7000-8000-000000000001"
+            .parse()
+            .expect("an id"),
     }
 }
 

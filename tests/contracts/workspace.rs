@@ -162,3 +162,22 @@ fn the_top_level_is_fixed() {
     }
     assert!(seen > 0, "git lists no files");
 }
+
+/// Two crypto providers in one binary panic at first use; openssl would need a C library at run time.
+#[test]
+fn one_crypto_provider_is_linked_and_no_openssl() {
+    for banned in ["ring", "openssl", "native-tls"] {
+        let tree = Command::new(env!("CARGO"))
+            .args(["tree", "--workspace", "--offline", "--edges", "normal,build", "--invert"])
+            .arg(banned)
+            .current_dir(root())
+            .output()
+            .expect("cargo tree");
+        let users = String::from_utf8_lossy(&tree.stdout);
+        assert!(users.trim().is_empty(), "{banned} is linked:\n{users}");
+        // Without this a cargo that cannot run would look like success.
+        let said = String::from_utf8_lossy(&tree.stderr);
+        let absent = ["nothing to print", "did not match any packages"];
+        assert!(absent.iter().any(|words| said.contains(words)), "cargo tree said: {said}");
+    }
+}

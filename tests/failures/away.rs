@@ -1,9 +1,49 @@
 //! RabbitMQ or PostgreSQL are away, at the start or in the middle: services wait and recover by
 //! themselves, readiness says so, no acknowledged push is lost.
 
+use chrono::TimeDelta;
 use google_sim::NewEvent;
 use roomsync_domain::{Clock as _, SystemClock};
-use roomsync_testkit::{Cluster, SOON, Service, Upstream, eventually};
+use roomsync_testkit::{Cluster, LinkedRoom, SOON, Service, Upstream, eventually};
+
+/// A meeting in the room, in a day from now.
+fn meeting(room: &LinkedRoom) -> NewEvent {
+    let start = SystemClock.now() + TimeDelta::days(1);
+    NewEvent::timed(start, start + TimeDelta::hours(1)).in_room(room.room.mail())
+}
+
+/// Waits until the readiness of these services names what is away.
+async fn says_so(cluster: &Cluster, services: [Service; 3], away: &str) {
+    for service in services {
+        eventually(SOON, "readiness says what is away", async || {
+            let missing = cluster.not_ready(service, 0).await;
+            missing.iter().any(|name| name.contains(away)).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Waits until Google heard this answer to a push about a change.
+async fn answered(cluster: &Cluster, status: u16) {
+    eventually(SOON, "a push about a change is answered so", async || {
+        let pushes = cluster.google().pushes();
+        let is = |p: &google_sim::Push| p.state == "exists" && p.answers.contains(&Some(status));
+        pushes.iter().any(is).then_some(())
+    })
+    .await;
+}
+
+async fn all_ready(cluster: &Cluster) {
+    for service in Service::ALL {
+        cluster.ready(service).await;
+    }
+}
+
+async fn hears_of_it(room: &LinkedRoom) {
+    room.subscriber
+        .wait_for("the meeting", |j| (j.bookings("aquarium").len() == 1).then_some(()))
+        .await;
+}
 
 /// Covers R17, R78.
 #[tokio::test]
@@ -14,135 +54,66 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
         .google(|settings| settings.push_retries = 10)
         .start()
         .await;
-    let room = cluster
-        .app()
-        .given_linked_room(cluster.google(), "acme", "Aquarium")
-        .await;
+    let room = cluster.given_linked_room("acme", "Aquarium").await;
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::RabbitMq).refuse();
-    for service in [
-        Service::WebhookIngest,
-        Service::SyncWorker,
-        Service::Notification,
-    ] {
-        eventually(SOON, "readiness says that the broker is away", async || {
-            let missing = cluster.not_ready(service, 0).await;
-            missing.iter().any(|m| m.contains("broker")).then_some(())
-        })
-        .await;
-    }
-    let start = SystemClock.now() + chrono::TimeDelta::days(1);
-    let meeting =
-        NewEvent::timed(start, start + chrono::TimeDelta::hours(1)).in_room(room.room.mail());
-    ana.insert_event(meeting).expect("Google takes it");
-    // Google hears 503 and tries again: nothing was acknowledged that could be lost.
-    eventually(SOON, "a push is refused with 503", async || {
-        let pushes = cluster.google().pushes();
-        pushes
-            .iter()
-            .any(|p| p.answers.contains(&Some(503)))
-            .then_some(())
-    })
-    .await;
+    let services = [Service::WebhookIngest, Service::SyncWorker, Service::Notification];
+    says_so(&cluster, services, "broker").await;
+    ana.insert_event(meeting(&room)).expect("Google takes it");
+    answered(&cluster, 503).await;
 
     cluster.proxy(Upstream::RabbitMq).pass();
-    for service in Service::ALL {
-        cluster.ready(service).await;
-    }
-    room.subscriber
-        .wait_for("the meeting", |j| {
-            (j.bookings("aquarium").len() == 1).then_some(())
-        })
-        .await;
+    all_ready(&cluster).await;
+    hears_of_it(&room).await;
     cluster.finish().await;
 }
 
 /// Covers R17.
 #[tokio::test]
 async fn postgresql_cut_off_in_the_middle_is_waited_out() {
-    let cluster = Cluster::builder("postgresql away")
-        .proxied(Upstream::Postgres)
-        .start()
-        .await;
-    let room = cluster
-        .app()
-        .given_linked_room(cluster.google(), "acme", "Aquarium")
-        .await;
+    let cluster = Cluster::builder("postgresql away").proxied(Upstream::Postgres).start().await;
+    let room = cluster.given_linked_room("acme", "Aquarium").await;
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::Postgres).refuse();
-    for service in [
-        Service::BookingCommand,
-        Service::SyncWorker,
-        Service::Notification,
-    ] {
-        eventually(
-            SOON,
-            "readiness says that the database is away",
-            async || {
-                let missing = cluster.not_ready(service, 0).await;
-                missing.iter().any(|m| m.contains("database")).then_some(())
-            },
-        )
-        .await;
-    }
-    let start = SystemClock.now() + chrono::TimeDelta::days(1);
-    let meeting =
-        NewEvent::timed(start, start + chrono::TimeDelta::hours(1)).in_room(room.room.mail());
-    ana.insert_event(meeting).expect("Google takes it");
-    let exists = |p: &google_sim::Push| p.state == "exists" && p.answers.contains(&Some(200));
-    eventually(
-        SOON,
-        "webhook-ingest needs no database: the push is taken",
-        async || cluster.google().pushes().iter().any(exists).then_some(()),
-    )
-    .await;
+    let services = [Service::BookingCommand, Service::SyncWorker, Service::Notification];
+    says_so(&cluster, services, "database").await;
+    ana.insert_event(meeting(&room)).expect("Google takes it");
+    // webhook-ingest needs no database: the push is taken.
+    answered(&cluster, 200).await;
 
     cluster.proxy(Upstream::Postgres).pass();
-    for service in Service::ALL {
-        cluster.ready(service).await;
-    }
-    room.subscriber
-        .wait_for("the meeting", |j| {
-            (j.bookings("aquarium").len() == 1).then_some(())
-        })
-        .await;
+    all_ready(&cluster).await;
+    hears_of_it(&room).await;
     cluster.finish().await;
 }
 
 /// Covers R78.
 #[tokio::test]
 async fn services_that_start_before_their_servers_wait_for_them() {
-    let cluster = Cluster::builder("servers later")
+    let mut cluster = Cluster::builder("servers later")
         .proxied(Upstream::Postgres)
         .proxied(Upstream::RabbitMq)
         .start()
         .await;
-    let mut cluster = cluster;
     for upstream in [Upstream::Postgres, Upstream::RabbitMq] {
         cluster.proxy(upstream).refuse();
     }
     for service in Service::ALL {
         cluster.kill(service).await;
-    }
-    for service in Service::ALL {
         cluster.restart_unready(service).await;
     }
     for service in Service::ALL {
         let missing = cluster.not_ready(service, 0).await;
         assert!(!missing.is_empty(), "{service} says what it waits for");
     }
+
     for upstream in [Upstream::Postgres, Upstream::RabbitMq] {
         cluster.proxy(upstream).pass();
     }
-    for service in Service::ALL {
-        cluster.ready(service).await;
-    }
-    let room = cluster
-        .app()
-        .given_linked_room(cluster.google(), "acme", "Aquarium")
-        .await;
+    all_ready(&cluster).await;
+    let room = cluster.given_linked_room("acme", "Aquarium").await;
     assert!(room.link.imported_at.is_some());
     cluster.finish().await;
 }

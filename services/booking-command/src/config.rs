@@ -125,9 +125,18 @@ mod tests {
 
     const KEYS: &str = r#"[{id = "a", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#;
 
+    /// What must be given besides.
+    const ADDRESSES: [(&str, &str); 2] = [
+        ("ROOMSYNC__BROKER__URL", "amqp://localhost"),
+        ("ROOMSYNC__DATABASE__URL", "postgres://localhost/roomsync"),
+    ];
+
     fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let env = set
+        let given = |key: &str| set.iter().any(|(given, _)| *given == key);
+        let env = ADDRESSES
             .iter()
+            .filter(|(key, _)| !given(key))
+            .chain(set)
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         config::load(include_str!("../config.default.toml"), None, env)
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use chrono_tz::Tz;
 use prost_types::Timestamp;
 use roomsync_domain::{MailAddress, ResourceEmail, TimeWindow};
@@ -57,7 +57,7 @@ pub fn text<'a>(
     }
 }
 
-/// An instant that PostgreSQL and every client can hold.
+/// An instant that PostgreSQL and every client can hold, cut to the microseconds that PostgreSQL keeps.
 pub fn instant(
     field: impl Display,
     stamp: Option<&Timestamp>,
@@ -65,6 +65,7 @@ pub fn instant(
     stamp
         .and_then(|s| DateTime::from_timestamp(s.seconds, u32::try_from(s.nanos).ok()?))
         .filter(|at| (1970..=9999).contains(&chrono::Datelike::year(at)))
+        .map(|at| at.trunc_subsecs(6))
         .ok_or_else(|| CommandError::invalid(field.to_string(), "a time between 1970 and 9999"))
 }
 
@@ -163,6 +164,17 @@ mod tests {
         let error = window("window", Some(&bad)).unwrap_err();
         assert!(error.to_string().starts_with("window.ends_at"));
         assert!(window("window", None).is_err());
+    }
+
+    #[test]
+    fn a_window_shorter_than_postgresql_can_keep_is_refused() {
+        let at = |nanos| Some(Timestamp { seconds: 10, nanos });
+        let tiny = roomsync_proto::booking::v1::TimeWindow {
+            starts_at: at(1),
+            ends_at: at(2),
+        };
+        let error = window("window", Some(&tiny)).unwrap_err();
+        assert!(error.to_string().starts_with("window.ends_at"));
     }
 
     #[test]

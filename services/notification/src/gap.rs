@@ -197,7 +197,7 @@ impl Gaps {
     }
 
     async fn claim(&self) -> Result<Vec<Gap>, sqlx::Error> {
-        sqlx::query_as!(
+        let due = sqlx::query_as!(
             Gap,
             "-- notification.objects.claim_gaps
             UPDATE notification.objects o
@@ -215,17 +215,17 @@ impl Gaps {
             sql_interval(self.after),
             CLAIM,
         )
-        .fetch_all(self.database.pool())
-        .await
+        .fetch_all(self.database.pool());
+        self.database.answer(due).await
     }
 
     async fn count_held(&self) -> Result<i64, sqlx::Error> {
-        sqlx::query_scalar!(
+        let count = sqlx::query_scalar!(
             r#"-- notification.held.count
             SELECT count(*) AS "count!"
             FROM notification.held"#,
         )
-        .fetch_one(self.database.pool())
-        .await
+        .fetch_one(self.database.pool());
+        self.database.answer(count).await
     }
 }

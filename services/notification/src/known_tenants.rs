@@ -45,18 +45,26 @@ impl KnownTenants {
 
     /// The tenant's log.
     pub async fn log_of(&self, tenant: &TenantId) -> Result<TenantLog, TenantError> {
-        if let Some(log) = tenants::find(self.database.pool(), tenant.as_str()).await? {
+        if let Some(log) = self.find(tenant).await? {
             return Ok(log);
         }
         let request = GetTenantRequest {
             tenant_id: tenant.to_string(),
         };
         match self.booking_command.clone().get_tenant(request).await {
-            Ok(_) => tenants::create(self.database.pool(), tenant.as_str()).await?,
+            Ok(_) => {
+                let create = tenants::create(self.database.pool(), tenant.as_str());
+                self.database.answer(create).await?;
+            }
             Err(status) if status.code() == Code::NotFound => return Err(TenantError::Unknown),
             Err(status) => return Err(TenantError::BookingCommand(Box::new(status))),
         }
-        let made = tenants::find(self.database.pool(), tenant.as_str()).await?;
+        let made = self.find(tenant).await?;
         made.ok_or(TenantError::Unknown)
+    }
+
+    async fn find(&self, tenant: &TenantId) -> Result<Option<TenantLog>, sqlx::Error> {
+        let find = tenants::find(self.database.pool(), tenant.as_str());
+        self.database.answer(find).await
     }
 }

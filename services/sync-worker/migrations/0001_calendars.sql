@@ -7,6 +7,7 @@ CREATE TABLE sync.calendars (
     resource_email text NOT NULL,
     horizon_days integer NOT NULL,
     state text NOT NULL DEFAULT 'open',      -- open | closing | closed; a closed calendar keeps its row
+    closing_since timestamptz,
 
     -- The claim. Dirty is generation_done < generation_wanted; one epoch is one listing is one Apply.
     generation_wanted bigint NOT NULL DEFAULT 0,

@@ -75,6 +75,9 @@ struct Grant {
     left: i32,
     size: i32,
     lapses: Instant,
+    /// Somebody is asking for the next one. Who asks besides asks for itself only: else everybody
+    /// would borrow as much, and most of it would lapse.
+    asking: bool,
 }
 
 impl AccessPool {
@@ -169,6 +172,9 @@ impl AccessPool {
             grant.left -= 1;
             return Ok(grant.lease.clone());
         }
+        if std::mem::replace(&mut grant.asking, true) {
+            return Err(1);
+        }
         Err(units_after(grant.size, grant.left, now < grant.lapses))
     }
 
@@ -191,13 +197,26 @@ impl AccessPool {
             subject: granted.subject,
             granted_at,
         };
-        let grant = Grant {
+        let mut grant = Grant {
             lease: lease.clone(),
             left: granted.units_granted - 1,
             size: granted.units_granted,
             lapses: asked_at + GRANT_LIFE,
+            asking: false,
         };
-        self.lock().insert(key, grant);
+        let mut grants = self.lock();
+        if let Some(other) = grants.get(&key).filter(|it| asked_at < it.lapses) {
+            // Another answer came in between: its units stay, under the earlier end of both.
+            grant.size = grant.size.max(other.size);
+            if other.left > 0 && grant.left > 0 {
+                grant.left += other.left;
+                grant.lapses = grant.lapses.min(other.lapses);
+                grant.lease.granted_at = grant.lease.granted_at.min(other.lease.granted_at);
+            } else if other.left > 0 {
+                grant = other.clone();
+            }
+        }
+        grants.insert(key, grant);
         Ok(lease)
     }
 
@@ -265,6 +284,51 @@ mod tests {
         #[case] units: i32,
     ) {
         assert_eq!(units_after(size, left, alive), units);
+    }
+
+    fn granted(units: i32) -> proto::AcquireResponse {
+        proto::AcquireResponse {
+            units_granted: units,
+            now: Some(Timestamp::default()),
+            ..Default::default()
+        }
+    }
+
+    fn pool() -> (AccessPool, Key) {
+        let client = grpc::ClientConfig::new("http://127.0.0.1:1", "token").unwrap();
+        let pool = AccessPool::new(grpc::connect(&client).unwrap());
+        (pool, ("acme".parse().unwrap(), Actor::Rooms, Lane::Live))
+    }
+
+    #[tokio::test]
+    async fn of_many_who_find_nothing_left_one_asks_for_many() {
+        let (pool, key) = pool();
+        let now = Instant::now();
+        pool.keep(key.clone(), granted(1), now).unwrap();
+        let asked: Vec<_> = (0..3).map(|_| pool.take(&key, now).unwrap_err()).collect();
+        assert_eq!(asked, [2, 1, 1]);
+        pool.keep(key.clone(), granted(2), now).unwrap();
+        assert!(pool.take(&key, now).is_ok());
+        assert_eq!(pool.take(&key, now).unwrap_err(), 4, "asked for anew");
+    }
+
+    #[rstest]
+    #[case::small_one_last(&[8, 1], 7)]
+    #[case::small_one_first(&[1, 8], 7)]
+    #[case::both_large(&[8, 4], 10)]
+    #[tokio::test]
+    async fn a_grant_does_not_replace_what_is_left_of_another(
+        #[case] grants: &[i32],
+        #[case] left: i32,
+    ) {
+        let (pool, key) = pool();
+        let now = Instant::now();
+        for units in grants {
+            pool.keep(key.clone(), granted(*units), now).unwrap();
+        }
+        let taken = (0..left).filter(|_| pool.take(&key, now).is_ok()).count();
+        assert_eq!(i32::try_from(taken).unwrap(), left);
+        assert!(pool.take(&key, now).is_err());
     }
 
     #[rstest]

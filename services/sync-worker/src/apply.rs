@@ -59,11 +59,17 @@ pub(crate) enum Applied {
 impl Mirror {
     /// Applies one listing.
     pub(crate) async fn apply(&self, apply: Apply) -> Result<Applied, Trouble> {
+        let epoch = apply.epoch;
         let mut request = tonic::Request::new(tokio_stream::iter(messages(apply)));
         request.set_timeout(DEADLINE);
         match self.client.clone().apply(request).await {
             Ok(response) => {
                 let done = response.into_inner();
+                if done.already_applied {
+                    // A claim sends its epoch once, so this was another listing's: ours is not
+                    // applied. It happens when our schema was lost or restored from a copy.
+                    return Ok(Applied::StaleEpoch { current: epoch });
+                }
                 Ok(Applied::Done {
                     changes: done.created + done.changed + done.removed,
                 })

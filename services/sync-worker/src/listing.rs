@@ -1,16 +1,23 @@
 //! Fetching a listing to its last page. Every page is paid for by a lease, and the claim is renewed
 //! after it: whoever lost its claim stops here and applies nothing.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use roomsync_domain::TimeWindow;
 use roomsync_google::{AccessRole, Event, GoogleError, ListQuery};
 
 use crate::{
-    access::{Actor, Lane},
+    access::{Actor, Lane, Lease},
     store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
 };
+
+/// The longest wait for a unit of the budget between two pages.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// So often one page waits.
+const WAITS: u32 = 3;
 
 /// A listing, complete.
 #[derive(Debug)]
@@ -46,11 +53,11 @@ pub(crate) async fn fetch(
 ) -> Result<Fetched, Trouble> {
     let calendar = &claim.calendar;
     let mut fetched: Option<Fetched> = None;
+    // A window is always the second part of a listing.
+    let is_second = query.time_max.is_some();
     loop {
-        let lease = worker
-            .access
-            .acquire(&calendar.tenant, Actor::Rooms, lane)
-            .await?;
+        let begun = is_second || fetched.is_some();
+        let lease = lease(worker, claim, lane, begun).await?;
         let page = worker
             .google
             .list_events(&lease.access, calendar.resource.as_str(), &query)
@@ -72,10 +79,14 @@ pub(crate) async fn fetch(
             access_role: AccessRole::Unknown,
             listed_since: lease.granted_at,
         });
+        let says_role = page.access_role != AccessRole::Unknown;
         fetched.access_role = page.access_role;
         fetched.cursor = page.next_sync_token;
         if keep == Keep::Events {
             fetched.odd += page.odd.len();
+            // Google always says the role. An answer without it may be anything: what is in it
+            // counts, what is not does not.
+            fetched.odd += usize::from(!says_role);
             fetched.events.extend(page.items);
         }
         if page.next_page_token.is_some() && page.next_page_token == query.page_token {
@@ -90,6 +101,31 @@ pub(crate) async fn fetch(
     fetched.ok_or(Trouble::Google(GoogleError::Unreadable(
         "a listing without pages",
     )))
+}
+
+/// The lease for the next page. A listing that has begun waits for it: else its pages would be thrown
+/// away and paid for again, and while the budget is used up no listing of several pages would end.
+async fn lease(worker: &Worker, claim: &Claim, lane: Lane, begun: bool) -> Result<Lease, Trouble> {
+    let longest = LONGEST_WAIT.min(worker.config.sync.lease / 2);
+    let mut waits = if begun { WAITS } else { 0 };
+    loop {
+        let tenant = &claim.calendar.tenant;
+        let asked = worker.access.acquire(tenant, Actor::Rooms, lane).await;
+        match asked {
+            Err(Trouble::OutOfBudget { wait }) if waits > 0 && wait <= longest => {
+                waits -= 1;
+                tokio::time::sleep(wait).await;
+                if !worker
+                    .calendars
+                    .renew(claim, worker.config.sync.lease)
+                    .await?
+                {
+                    return Err(Trouble::Lost);
+                }
+            }
+            asked => return asked,
+        }
+    }
 }
 
 /// The window that bookings are mirrored in. Whole seconds: Google ignores fractions.

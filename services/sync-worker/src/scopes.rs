@@ -12,9 +12,9 @@ use roomsync_domain::{
 };
 use roomsync_google::{Event, OddWhy};
 
-/// The most scopes of one Apply: booking-command refuses streams that are far longer. A delta with
-/// more is better served by a full sync.
-pub(crate) const MOST_SCOPES: usize = 5_000;
+/// The most scopes of a delta, and of a window: booking-command takes both together in one Apply, with
+/// its header. A delta with more is better served by a full sync.
+pub(crate) const MOST_SCOPES: usize = 4_900;
 
 /// What a delta touched.
 #[derive(Debug, Default)]
@@ -82,23 +82,12 @@ pub(crate) fn of_window(seen: Vec<Occurrence>, window: TimeWindow, complete: boo
             seen,
         }];
     }
-    let alone = |occurrence: Occurrence| {
-        let scope = match &occurrence.key {
-            OccurrenceKey::Event(id) => Scope::Event(id.clone()),
-            OccurrenceKey::Slot { series, .. } => Scope::Series {
-                series: series.clone(),
-                window: occurrence.window?,
-            },
-        };
-        Some(Listing {
-            scope,
-            seen: vec![occurrence],
-        })
+    // Also a date of a series by its own id: a scope of the series would cover its other dates.
+    let alone = |occurrence: Occurrence| Listing {
+        scope: Scope::Event(occurrence.event_id.clone()),
+        seen: vec![occurrence],
     };
-    seen.into_iter()
-        .filter_map(alone)
-        .take(MOST_SCOPES)
-        .collect()
+    seen.into_iter().map(alone).take(MOST_SCOPES).collect()
 }
 
 /// Touched one-off events together with a window listing made after them. The window is newer: a

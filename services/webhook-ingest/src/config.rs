@@ -144,7 +144,7 @@ mod tests {
         let env = env
             .map(|(name, value)| (name.to_owned(), value))
             .into_iter();
-        roomsync_process::config::load(crate::SERVICE.default_config, None, env)
+        roomsync_process::config::load(crate::service().default_config, None, env)
             .map_err(|error: ConfigError| error.to_string())
     }
 

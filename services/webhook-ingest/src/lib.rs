@@ -27,13 +27,12 @@ use tokio::{net::TcpListener, sync::watch};
 
 pub use config::{ChannelTokenKey, ChannelTokensConfig, Config, HttpConfig};
 
-/// This service.
-pub const SERVICE: Service<Config> =
-    Service::new("webhook-ingest", include_str!("../config.default.toml"));
+/// The name of the service.
+pub const SERVICE: &str = "webhook-ingest";
 
-/// The same, as the other services offer it.
+/// What the harness needs to know.
 pub fn service() -> Service<Config> {
-    SERVICE
+    Service::new(SERVICE, include_str!("../config.default.toml"))
 }
 
 /// Starts the listener (`public` in the announced ports) and the connection to the broker. Neither
@@ -54,7 +53,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         .ring()
         .context("channel_tokens.keys cannot be used")?;
     // Requests in hand still publish after the soft shutdown: only consumers end with it.
-    let broker = Broker::start(SERVICE.name, &instance, &config.broker, shutdown.soft());
+    let broker = Broker::start(SERVICE, &instance, &config.broker, shutdown.soft());
     spawner.spawn("readiness", {
         let (connected, soft) = (broker.connected_changes(), shutdown.soft());
         async move {

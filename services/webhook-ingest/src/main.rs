@@ -1,5 +1,5 @@
 //! The binary; everything is in the library.
 
 fn main() -> std::process::ExitCode {
-    roomsync_process::main(webhook_ingest::SERVICE, webhook_ingest::run)
+    roomsync_process::main(webhook_ingest::service(), webhook_ingest::run)
 }

@@ -13,6 +13,7 @@ use roomsync_process::Spawner;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,9 @@ use crate::config::HttpConfig;
 
 /// After a failure to accept (no file descriptors left, say), so that it does not spin.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// For writing the answer of a request in hand.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Serves until the soft shutdown.
 pub(crate) async fn run(
@@ -35,6 +39,7 @@ pub(crate) async fn run(
         .header_read_timeout(config.idle_timeout)
         // Beyond this hyper itself answers 431; below it we do, and count it.
         .max_buf_size(4 * config.max_header_bytes);
+    let in_hand = config.body_timeout.saturating_add(config.confirm_timeout);
     let serve = async {
         loop {
             // Cannot fail: the semaphore is never closed.
@@ -52,7 +57,7 @@ pub(crate) async fn run(
             let (http, routes, soft) = (http.clone(), routes.clone(), soft.clone());
             spawner.spawn("connection", async move {
                 let _place = place;
-                connection(stream, &http, routes, soft).await;
+                connection(stream, &http, routes, soft, in_hand).await;
             });
         }
     };
@@ -64,6 +69,7 @@ async fn connection(
     http: &http1::Builder,
     routes: Router,
     soft: CancellationToken,
+    in_hand: Duration,
 ) {
     // Answers are single small packets; waiting for more would only delay them.
     if let Err(error) = stream.set_nodelay(true) {
@@ -75,7 +81,11 @@ async fn connection(
         result = connection.as_mut() => result,
         () = soft.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // Longer than a request in hand may take: what is left has not even sent its head.
+            match timeout(in_hand.saturating_add(LAST_MOMENTS), connection).await {
+                Ok(result) => result,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = result {

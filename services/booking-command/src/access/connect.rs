@@ -26,7 +26,7 @@ impl Lender {
         let file = std::str::from_utf8(command.key_json)
             .map_err(|_| key_invalid("a JSON key file; this is no text"))?;
         let key = ServiceAccountKey::parse(file).map_err(|why| key_invalid(why.to_string()))?;
-        let project = key.project_id().unwrap_or_else(|| key.client_email());
+        let project = key.project();
         self.prove(&Candidate {
             tenant: command.tenant,
             key: &key,

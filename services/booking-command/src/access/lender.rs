@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roomsync_domain::{LinkReason, MailAddress, TenantId};
+use roomsync_domain::{MailAddress, TenantId};
 use roomsync_google::{AccessLostWhy, Advice, Google, GoogleError};
 use roomsync_postgres::Database;
 use sqlx::PgConnection;
@@ -80,9 +80,7 @@ async fn lose(
 ) -> Result<bool, CommandError> {
     let lost = connections::lose(&mut *tx, connection, why.as_str()).await?;
     if lost {
-        let reason = Some(LinkReason::AccessLost);
-        links::announce_all(&mut *tx, &connection.tenant, reason).await?;
-        links::all_due(tx, &connection.tenant).await?;
+        links::all_lost(tx, &connection.tenant).await?;
     }
     Ok(lost)
 }

@@ -78,9 +78,7 @@ impl Lender {
                 tracing::warn!(%tenant, role, "the rooms subject may not decline in a room");
                 Ok(())
             }
-            Err(error @ (GoogleError::NotCalendarUser | GoogleError::Unauthorized)) => {
-                Err(refusal(Purpose::Rooms, &error))
-            }
+            Err(error) if is_about_subject(&error) => Err(refusal(Purpose::Rooms, &error)),
             Err(error) => {
                 tracing::warn!(%tenant, error = %error, "the rooms subject could not read a room");
                 Ok(())
@@ -125,6 +123,18 @@ impl Lender {
             },
             lease,
         ))
+    }
+}
+
+/// Whether a room that was not read says something about the subject or its project: every other room
+/// would answer the same.
+fn is_about_subject(error: &GoogleError) -> bool {
+    match error {
+        GoogleError::NotCalendarUser | GoogleError::Unauthorized => true,
+        GoogleError::Forbidden { reason } => {
+            [reason::MISSING_SCOPE, reason::API_DISABLED].contains(&reason.as_str())
+        }
+        _ => false,
     }
 }
 

@@ -14,7 +14,7 @@ pub async fn close_of_objects(
     objects: &[String],
 ) -> Result<(), CommandError> {
     let closed = sqlx::query!(
-        "
+        r#"
         -- booking.links.close_of_objects
         WITH locked AS MATERIALIZED (
             SELECT link_id
@@ -22,15 +22,21 @@ pub async fn close_of_objects(
             WHERE tenant_id = $1
               AND object_id = ANY($2)
               AND state NOT IN ('closing', 'removed')
-            ORDER BY link_id
+            ORDER BY object_id
             FOR UPDATE
+        ),
+        closed AS (
+            UPDATE booking.links
+            SET state = 'closing',
+                reason = NULL
+            WHERE tenant_id = $1
+              AND link_id IN (SELECT link_id FROM locked)
+            RETURNING link_id, object_id
         )
-        UPDATE booking.links
-        SET state = 'closing',
-            reason = NULL
-        WHERE link_id IN (SELECT link_id FROM locked)
-        RETURNING link_id, object_id
-        ",
+        SELECT link_id AS "link_id!", object_id AS "object_id!"
+        FROM closed
+        ORDER BY object_id
+        "#,
         tenant.as_str(),
         objects,
     )

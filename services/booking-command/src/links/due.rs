@@ -1,4 +1,7 @@
 //! Telling sync-worker, and subscribers, that something about all links of a tenant changed.
+//!
+//! The rows of several links are locked by object id, here and in `close.rs`, because their objects
+//! are locked in that order too: two such transactions wait for each other in line, not in a circle.
 
 use roomsync_domain::{LinkId, LinkReason, LinkState, ObjectId, TenantId};
 use roomsync_messages::{ChangedItem, LinkDue};
@@ -28,45 +31,34 @@ pub async fn all_due(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), Com
     Ok(())
 }
 
-/// Tells subscribers about every link of a tenant whose connection was lost (`reason`) or is back.
-pub async fn announce_all(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    reason: Option<LinkReason>,
-) -> Result<(), CommandError> {
-    let links = sqlx::query!(
+/// The connection was lost: links keep their state and say why nothing comes any more; subscribers
+/// are told, and sync-worker looks at all of them.
+pub async fn all_lost(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
+    lock_open(&mut *tx, tenant).await?;
+    sqlx::query!(
         "
-        -- booking.links.announce_all
-        SELECT link_id, object_id, state
-        FROM booking.links
+        -- booking.links.all_lost
+        UPDATE booking.links
+        SET reason = $2
         WHERE tenant_id = $1
           AND state IN ('pending', 'verified', 'failed')
-        ORDER BY link_id
-        FOR UPDATE
         ",
         tenant.as_str(),
+        LinkReason::AccessLost.as_str(),
     )
-    .fetch_all(&mut *tx)
+    .execute(&mut *tx)
     .await?;
-    for row in links {
-        let object: ObjectId = row.object_id.parse().map_err(anyhow::Error::from)?;
-        let state: LinkState = row.state.parse().map_err(anyhow::Error::from)?;
-        let reason = reason.map(|reason| reason.as_str().to_owned());
-        let item = ChangedItem::Link {
-            link: LinkId(row.link_id),
-            state,
-            reason,
-        };
-        changes::publish(&mut *tx, tenant, &object, vec![item], None).await?;
-    }
-    Ok(())
+    announce_open(&mut *tx, tenant).await?;
+    all_due(tx, tenant).await
 }
 
-/// The tenant connected anew: failed links are tried again, all are looked at, subscribers are told.
+/// The tenant connected anew: failed links are tried again, all are looked at (`Mirror.ListLinks` counts
+/// none as verified that was so before the connecting), subscribers are told. Bookings stay (D23).
 pub async fn verify_all_again(
     tx: &mut PgConnection,
     tenant: &TenantId,
 ) -> Result<(), CommandError> {
+    lock_open(&mut *tx, tenant).await?;
     sqlx::query!(
         "
         -- booking.links.verify_all_again
@@ -80,6 +72,53 @@ pub async fn verify_all_again(
     )
     .execute(&mut *tx)
     .await?;
-    announce_all(&mut *tx, tenant, None).await?;
+    announce_open(&mut *tx, tenant).await?;
     all_due(tx, tenant).await
+}
+
+/// Locks the links of a tenant that are not being taken down.
+async fn lock_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.links.lock_open
+        SELECT link_id
+        FROM booking.links
+        WHERE tenant_id = $1
+          AND state IN ('pending', 'verified', 'failed')
+        ORDER BY object_id
+        FOR UPDATE
+        ",
+        tenant.as_str(),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(())
+}
+
+/// Tells subscribers how the links of a tenant are that are not being taken down.
+async fn announce_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
+    let links = sqlx::query!(
+        "
+        -- booking.links.announce_open
+        SELECT link_id, object_id, state, reason
+        FROM booking.links
+        WHERE tenant_id = $1
+          AND state IN ('pending', 'verified', 'failed')
+        ORDER BY object_id
+        ",
+        tenant.as_str(),
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in links {
+        let object: ObjectId = row.object_id.parse().map_err(anyhow::Error::from)?;
+        let state: LinkState = row.state.parse().map_err(anyhow::Error::from)?;
+        let item = ChangedItem::Link {
+            link: LinkId(row.link_id),
+            state,
+            reason: row.reason,
+        };
+        changes::publish(&mut *tx, tenant, &object, vec![item], None).await?;
+    }
+    Ok(())
 }

@@ -49,6 +49,9 @@ async fn page(
     after: Uuid,
     limit: i64,
 ) -> Result<Vec<pb::WantedLink>, sqlx::Error> {
+    // A link verified before the tenant connected anew is verified again: perhaps another subject's
+    // rights count now, and a cursor and a channel are the subject's they were made by.
+    //
     // A closing link's calendar is closed with a connection that is itself going away, and without
     // the module.
     let rows = sqlx::query!(
@@ -56,7 +59,10 @@ async fn page(
         -- booking.links.wanted
         SELECT link.link_id, link.tenant_id, link.object_id, link.resource_email,
             link.state NOT IN ('closing', 'removed') AS "open!",
-            link.state = 'verified' AS "verified!",
+            coalesce(
+                link.state = 'verified' AND link.verified_at >= connection.connected_at,
+                false
+            ) AS "verified!",
             link.imported_at IS NOT NULL AS "imported!",
             tenant.horizon_days,
             coalesce(

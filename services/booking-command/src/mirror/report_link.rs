@@ -59,7 +59,8 @@ async fn report(
     let (state, reason) = outcome(before.state, verdict);
     let reason = reason.map(|reason| reason.as_str().to_owned());
     let role = (!role.is_empty()).then_some(role);
-    note(tx, tenant, link, state, reason.as_deref(), role).await?;
+    let verified = verdict == Verdict::Verified;
+    note(tx, tenant, link, state, reason.as_deref(), role, verified).await?;
     if (before.state, &before.reason) != (state, &reason) {
         let item = ChangedItem::Link {
             link,
@@ -102,6 +103,7 @@ async fn note(
     state: LinkState,
     reason: Option<&str>,
     role: Option<&str>,
+    verified: bool,
 ) -> Result<(), sqlx::Error> {
     // A look that did not succeed says no role: what the link can do stays as it was.
     sqlx::query!(
@@ -114,7 +116,7 @@ async fn note(
             capabilities = CASE WHEN $3 = 'verified' AND $5::text IS NULL THEN capabilities ELSE $6 END,
             last_attempt_at = now(),
             verified_at = CASE
-                WHEN $3 = 'verified' AND state <> 'verified' THEN now()
+                WHEN $7 THEN now()
                 ELSE verified_at
             END
         WHERE tenant_id = $1
@@ -126,6 +128,7 @@ async fn note(
         reason,
         role,
         &capabilities(state, role) as &[&str],
+        verified,
     )
     .execute(tx)
     .await?;

@@ -19,6 +19,38 @@ use crate::{
     status::CommandError,
 };
 
+/// Waits for the listings that are being applied to the tenant's linked objects, and holds back further
+/// ones until the end: whoever decides about a booking does so under its object's lock. To be called
+/// before users change. A listing that ended before is seen by [`claim`] and [`anonymise`], a later one
+/// sees the users as they are then; without it one that read the users before and commits after would
+/// leave a booking with the wrong owner.
+pub(super) async fn hold_bookings(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.ownership.hold_bookings
+        SELECT object_id
+        FROM booking.objects AS object
+        WHERE tenant_id = $1
+          AND EXISTS (
+              SELECT
+              FROM booking.links AS link
+              WHERE link.tenant_id = object.tenant_id
+                AND link.object_id = object.object_id
+                AND link.state <> 'removed'
+          )
+        ORDER BY object_id
+        FOR NO KEY UPDATE
+        ",
+        tenant.as_str(),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(())
+}
+
 /// Future anonymous bookings organised by these users become theirs.
 pub(super) async fn claim(
     tx: &mut PgConnection,

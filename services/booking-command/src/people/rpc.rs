@@ -29,6 +29,7 @@ async fn upsert(
     tenant: &TenantId,
     users: &read::Users,
 ) -> Result<(), CommandError> {
+    ownership::hold_bookings(&mut *tx, tenant).await?;
     store::upsert(&mut *tx, tenant, users).await?;
     ownership::claim(tx, tenant, users).await
 }
@@ -39,6 +40,7 @@ async fn delete(
     users: &[String],
 ) -> Result<(), CommandError> {
     gate::tenant(&mut *tx, tenant).await?;
+    ownership::hold_bookings(&mut *tx, tenant).await?;
     store::delete(&mut *tx, tenant, users).await?;
     ownership::anonymise(tx, tenant, users).await
 }

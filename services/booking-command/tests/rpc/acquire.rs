@@ -72,7 +72,7 @@ async fn two_replicas_that_acquire_at_once_never_exceed_the_bucket(pool: PgPool)
     let leases = futures_util::future::join_all(calls).await;
     let leases: Vec<_> = leases.into_iter().map(Result::unwrap).collect();
 
-    // A bucket of 60 a minute holds 12 and refills with 0.75 a second.
+    // A bucket of 60 a minute holds 12 and refills with less than 0.75 a second.
     let first = leases
         .iter()
         .map(|lease| lease.now.unwrap())
@@ -207,9 +207,12 @@ async fn a_withdrawn_access_makes_the_connection_lost_and_keeps_the_bookings(poo
     );
     assert_eq!(world.waiting("link.due").await, 1);
     assert_eq!(world.waiting("object.changed").await, 1);
+    // Who reads the link is told what subscribers were told.
+    assert_eq!(told.not_verified_links[0].reason, "ACCESS_LOST");
 
     world.google.recovers();
     world.connect("t1").await.unwrap();
+    assert_eq!(world.status("t1").await.not_verified_links[0].reason, "");
     assert_eq!(acquire(&world, 1).await.unwrap().units_granted, 1);
     assert_eq!(world.waiting("link.due").await, 2);
 }

@@ -110,6 +110,8 @@ async fn a_directory_subject_without_rights_is_named_with_the_reason(pool: PgPoo
 async fn a_rooms_subject_without_rights_is_named_with_the_reason(pool: PgPool) {
     let world = world(pool).await;
     let no_calendar = r#"{"error":{"errors":[{"reason":"notACalendarUser"}],"code":403}}"#;
+    let no_api = r#"{"error":{"errors":[{"reason":"accessNotConfigured"}],"code":403}}"#;
+    let no_scope = r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"code":403}}"#;
     for (endpoint, code, body, why) in [
         (
             "token",
@@ -118,6 +120,8 @@ async fn a_rooms_subject_without_rights_is_named_with_the_reason(pool: PgPool) {
             "scope_not_delegated",
         ),
         ("calendar", 403, no_calendar, "no_calendar"),
+        ("calendar", 403, no_api, "refused"),
+        ("calendar", 403, no_scope, "scope_not_delegated"),
     ] {
         world.google.recovers();
         world.google.answers(endpoint, ROOMS, code, body);
@@ -175,4 +179,25 @@ async fn connecting_again_keeps_links_and_bookings_and_looks_at_every_link(pool:
         1
     );
     assert_eq!(world.number(STORED).await, 1);
+}
+
+/// Links are locked with their objects, and objects by id everywhere.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn connecting_again_takes_objects_in_the_order_of_their_ids(pool: PgPool) {
+    let world = World::connected(pool).await;
+    for (object, room) in [("o2", "b@example.com"), ("o1", "a@example.com")] {
+        world.link(object, room).await.unwrap();
+    }
+    let mut other = world.pool.begin().await.unwrap();
+    let first = "SELECT FROM booking.objects WHERE object_id = 'o1' FOR NO KEY UPDATE";
+    sqlx::query(first).execute(&mut *other).await.unwrap();
+    let mut connecting = std::pin::pin!(world.connect("t1"));
+    tokio::select! {
+        done = &mut connecting => panic!("did not wait: {done:?}"),
+        () = world.somebody_waits() => {}
+    }
+    let second = "SELECT FROM booking.objects WHERE object_id = 'o2' FOR NO KEY UPDATE NOWAIT";
+    sqlx::query(second).execute(&mut *other).await.unwrap();
+    other.commit().await.unwrap();
+    connecting.await.unwrap();
 }

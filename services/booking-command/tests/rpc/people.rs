@@ -4,7 +4,7 @@ use roomsync_proto::integration::v1 as api;
 use sqlx::PgPool;
 use tonic::{Code, Status};
 
-use crate::world::{World, fact, refused};
+use crate::world::{World, fact, insert_booking, refused};
 
 async fn upsert(world: &World, users: &[(&str, &str, &[&str])]) -> Result<(), Status> {
     let users = users
@@ -81,6 +81,29 @@ async fn a_user_who_appears_later_gets_future_anonymous_bookings_and_no_past_one
         before + 1,
         "nothing changed the second time"
     );
+}
+
+/// As an `Apply` does it: under the object's lock, with the users as they were when it began.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_user_who_appears_while_a_listing_is_applied_gets_its_booking(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    let mut listing = world.pool.begin().await.unwrap();
+    let lock = "SELECT FROM booking.objects WHERE object_id = 'o1' FOR NO KEY UPDATE";
+    sqlx::query(lock).execute(&mut *listing).await.unwrap();
+    insert_booking(&mut *listing, &link, "e1", "ada@example.com", 5).await;
+    let mut upserting = std::pin::pin!(upsert(&world, &[("u1", "ada@example.com", &[])]));
+    let early = tokio::select! {
+        done = &mut upserting => Some(done),
+        () = world.somebody_waits() => None,
+    };
+    listing.commit().await.unwrap();
+    match early {
+        Some(done) => done.unwrap(),
+        None => upserting.await.unwrap(),
+    }
+    let owner = "SELECT coalesce(booker_id, 'nobody') FROM booking.bookings";
+    assert_eq!(world.text(owner).await, "u1");
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

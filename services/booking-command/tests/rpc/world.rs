@@ -16,7 +16,7 @@ use roomsync_proto::{
     },
     internal::v1::google_access_service_client::GoogleAccessServiceClient,
 };
-use sqlx::{ConnectOptions as _, PgPool};
+use sqlx::{ConnectOptions as _, PgExecutor, PgPool};
 use tonic::{Code, Status};
 
 use crate::google::{Google, key_file};
@@ -192,22 +192,21 @@ impl World {
 
     /// A confirmed booking of a link, starting in so many hours and lasting one.
     pub(crate) async fn booking(&self, link: &str, event: &str, mail: &str, hours: i32) {
-        sqlx::query(
-            "INSERT INTO booking.bookings (booking_id, tenant_id, object_id, link_id, event_id,
-                state, starts_at, ends_at, booker_kind, organizer_mail, object_version)
-            SELECT gen_random_uuid(), tenant_id, object_id, link_id, $2, 'confirmed',
-                now() + $4 * interval '1 hour', now() + ($4 + 1) * interval '1 hour',
-                'anonymous', $3, 0
-            FROM booking.links
-            WHERE link_id = $1::uuid",
-        )
-        .bind(link)
-        .bind(event)
-        .bind(mail)
-        .bind(hours)
-        .execute(&self.pool)
-        .await
-        .unwrap();
+        insert_booking(&self.pool, link, event, mail, hours).await;
+    }
+
+    /// Returns when a transaction waits for the lock of another.
+    pub(crate) async fn somebody_waits(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.number(waiting).await == 0 {
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "nobody waits for a lock"
+            );
+            tokio::task::yield_now().await;
+        }
     }
 
     /// How many messages of a type wait in the outbox.
@@ -238,6 +237,32 @@ impl World {
     pub(crate) async fn execute(&self, statement: &'static str) {
         sqlx::query(statement).execute(&self.pool).await.unwrap();
     }
+}
+
+/// As [`World::booking`], within a transaction.
+pub(crate) async fn insert_booking(
+    db: impl PgExecutor<'_>,
+    link: &str,
+    event: &str,
+    mail: &str,
+    hours: i32,
+) {
+    sqlx::query(
+        "INSERT INTO booking.bookings (booking_id, tenant_id, object_id, link_id, event_id,
+            state, starts_at, ends_at, booker_kind, organizer_mail, object_version)
+        SELECT gen_random_uuid(), tenant_id, object_id, link_id, $2, 'confirmed',
+            now() + $4 * interval '1 hour', now() + ($4 + 1) * interval '1 hour',
+            'anonymous', $3, 0
+        FROM booking.links
+        WHERE link_id = $1::uuid",
+    )
+    .bind(link)
+    .bind(event)
+    .bind(mail)
+    .bind(hours)
+    .execute(db)
+    .await
+    .unwrap();
 }
 
 /// An object that nothing is wrong with.

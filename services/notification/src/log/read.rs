@@ -42,5 +42,10 @@ pub async fn page(
 
 /// Whether these rows are what follows a position, with nothing cleaned up in between.
 pub fn follows(rows: &[Row], after: i64) -> bool {
-    rows.first().is_some_and(|row| row.position == after + 1)
+    let expected = (after + 1)..;
+    !rows.is_empty()
+        && rows
+            .iter()
+            .zip(expected)
+            .all(|(row, at)| row.position == at)
 }

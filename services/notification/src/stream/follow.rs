@@ -56,7 +56,11 @@ enum Over {
 impl Follower {
     /// Writes until the subscriber goes away or `soft` is cancelled. `greet` sends a heartbeat first.
     pub async fn run(mut self, outlet: Outlet, greet: bool, soft: CancellationToken) {
-        let over = self.follow(&outlet, greet, &soft).await;
+        // At whatever it waits for: a subscriber that does not read must not hold up the shutdown.
+        let over = soft
+            .run_until_cancelled(self.follow(&outlet, greet))
+            .await
+            .unwrap_or_else(shutting_down);
         if let Over::Told(status) = over {
             tracing::debug!(
                 tenant = self.tenant,
@@ -67,19 +71,18 @@ impl Follower {
         }
     }
 
-    async fn follow(&mut self, outlet: &Outlet, greet: bool, soft: &CancellationToken) -> Over {
+    async fn follow(&mut self, outlet: &Outlet, greet: bool) -> Over {
         if greet && let Err(over) = self.write(outlet, None).await {
             return over;
         }
         let mut silent_since = Instant::now();
         loop {
-            match self.catch_up(outlet, soft).await {
+            match self.catch_up(outlet).await {
                 Ok(false) => {}
                 Ok(true) => silent_since = Instant::now(),
                 Err(over) => return over,
             }
             tokio::select! {
-                () = soft.cancelled() => return shutting_down(),
                 () = outlet.gone() => return Over::Gone,
                 Ok(()) = self.ends.changed() => {
                     self.end = self.end.max(*self.ends.borrow_and_update());
@@ -95,7 +98,7 @@ impl Follower {
     }
 
     /// Sends everything up to the end; answers whether there was anything.
-    async fn catch_up(&mut self, outlet: &Outlet, soft: &CancellationToken) -> Result<bool, Over> {
+    async fn catch_up(&mut self, outlet: &Outlet) -> Result<bool, Over> {
         let from = self.position;
         while self.position < self.end {
             let page = read::page(
@@ -103,17 +106,14 @@ impl Follower {
                 &self.tenant,
                 self.position,
                 self.page_size,
-            )
-            .await
-            .map_err(|error| unreadable(&error))?;
+            );
+            let page = self.database.answer(page).await;
+            let page = page.map_err(|error| unreadable(&error))?;
             if !read::follows(&page, self.position) {
                 // Cleaned up under a subscriber that was slower than the log is long.
                 return Err(Over::Told(Box::new(expired(CursorExpired))));
             }
             for row in page {
-                if soft.is_cancelled() {
-                    return Err(shutting_down());
-                }
                 self.position = row.position;
                 self.write(outlet, Some(&row)).await?;
                 self.metrics.delivered(self.clock.now() - row.appended_at);

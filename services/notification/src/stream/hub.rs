@@ -80,7 +80,10 @@ impl Hub {
         if followed.is_empty() {
             return;
         }
-        match tenants::ends(database.pool(), &followed).await {
+        match database
+            .answer(tenants::ends(database.pool(), &followed))
+            .await
+        {
             Ok(ends) => ends
                 .iter()
                 .for_each(|(tenant, end)| self.raise(tenant, *end)),
@@ -90,9 +93,12 @@ impl Hub {
 }
 
 async fn listen(database: &Database) -> Option<PgListener> {
-    let mut listener = PgListener::connect_with(database.pool()).await.ok()?;
-    listener.listen(NOTIFY_CHANNEL).await.ok()?;
-    Some(listener)
+    let listening = async {
+        let mut listener = PgListener::connect_with(database.pool()).await?;
+        listener.listen(NOTIFY_CHANNEL).await?;
+        Ok::<_, sqlx::Error>(listener)
+    };
+    database.answer(listening).await.ok()
 }
 
 /// The next end that was told; `None` when the connection is gone. Without a connection it waits for

@@ -9,7 +9,8 @@ use sqlx::PgPool;
 use tonic::{Code, Status};
 
 use crate::support::{
-    SOON, Service, TENANT, append, change, change_of, database, next, next_change, next_heartbeat,
+    NEVER, SOON, Service, TENANT, append, change, change_of, database, next, next_change,
+    next_heartbeat,
 };
 
 fn reason(status: &Status) -> (Code, Option<String>) {
@@ -217,4 +218,59 @@ async fn heartbeats_of_an_hour_are_refused_by_field(pool: PgPool) {
         grpc::metadata(&refused, "field").as_deref(),
         Some("heartbeat_seconds")
     );
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_subscriber_that_does_not_read_does_not_hold_up_the_shutdown(pool: PgPool) {
+    let database = database(&pool);
+    let config = StreamConfig {
+        reread: Duration::from_millis(200),
+        page_size: 10,
+        buffer: 1,
+        write_timeout: NEVER,
+    };
+    let service = Service::start_with(&database, config).await;
+    let mut stream = service.subscribe(TENANT, "").await.unwrap();
+    let mut reading = service.subscribe(TENANT, "").await.unwrap();
+    next_heartbeat(&mut reading).await;
+    // The greeting fills the other's buffer, so that its first change already waits.
+    for version in 1..=4 {
+        append(&database, &change("a", version)).await;
+        assert_eq!(next_change(&mut reading).await.0, version);
+    }
+    drop(reading);
+    service.subscriptions.soft.cancel();
+    service.subscriptions.tasks.close();
+    tokio::time::timeout(SOON, service.subscriptions.tasks.wait())
+        .await
+        .unwrap();
+    let ended = loop {
+        if let Err(ended) = next(&mut stream).await {
+            break ended;
+        }
+    };
+    assert_eq!(reason(&ended), expected(Code::Unavailable, "SHUTTING_DOWN"));
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_hole_in_the_log_is_never_skipped(pool: PgPool) {
+    let database = database(&pool);
+    let config = StreamConfig {
+        reread: Duration::from_millis(200),
+        page_size: 10,
+        buffer: 10,
+        write_timeout: SOON,
+    };
+    let service = Service::start_with(&database, config).await;
+    let cursor = next_heartbeat(&mut service.subscribe(TENANT, "").await.unwrap()).await;
+    for version in 1..=3 {
+        append(&database, &change("a", version)).await;
+    }
+    sqlx::query("DELETE FROM notification.log WHERE position = 2")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut stream = service.subscribe(TENANT, &cursor).await.unwrap();
+    let ended = next(&mut stream).await.unwrap_err();
+    assert_eq!(reason(&ended), expected(Code::OutOfRange, "CURSOR_EXPIRED"));
 }

@@ -117,6 +117,7 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
         hands: &mut JoinSet<()>,
     ) -> lapin::Result<()> {
         let (channel, mut deliveries) = tokio::select! {
+            () = self.worker.soft.cancelled() => return Ok(()),
             () = session.lost.cancelled() => return Ok(()),
             subscribed = self.subscribe(session, spec) => subscribed?,
         };

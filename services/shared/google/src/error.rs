@@ -98,7 +98,8 @@ pub mod reason {
 }
 
 /// Why the token endpoint refuses. The class is decided by its `error`; the finer difference within
-/// `invalid_grant` is read from its text, for showing to an administrator only.
+/// `invalid_grant` is read from its text, to show it to an administrator and to find out that a clock
+/// is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessLostWhy {
     /// The client is not delegated in the organisation, or not for one of the scopes.

@@ -15,7 +15,7 @@ pub struct ServiceAccountKey {
     client_email: String,
     client_id: Option<String>,
     private_key_id: Option<String>,
-    project_id: Option<String>,
+    project: String,
     token_uri: Option<String>,
     private_key: EncodingKey,
 }
@@ -88,7 +88,7 @@ impl ServiceAccountKey {
             client_email: client_email.to_owned(),
             client_id: owned("client_id"),
             private_key_id: owned("private_key_id"),
-            project_id: owned("project_id"),
+            project: project(client_email),
             token_uri: owned("token_uri"),
             private_key: private_key(pem)?,
         })
@@ -109,9 +109,10 @@ impl ServiceAccountKey {
         self.private_key_id.as_deref()
     }
 
-    /// The Google project, whose quota the calls use up.
-    pub fn project_id(&self) -> Option<&str> {
-        self.project_id.as_deref()
+    /// The Google project whose quota the calls use up, as the account's address says it. The file's
+    /// `project_id` is not used: a grant proves the address, and nothing else in the file.
+    pub fn project(&self) -> &str {
+        &self.project
     }
 
     /// What the file says about the token endpoint: a text to sign, never an address to call.
@@ -122,6 +123,15 @@ impl ServiceAccountKey {
     pub(crate) fn private_key(&self) -> &EncodingKey {
         &self.private_key
     }
+}
+
+/// The project in `name@project.iam.gserviceaccount.com`; an account with an address of another form
+/// stands for itself.
+fn project(client_email: &str) -> String {
+    let address = client_email.to_lowercase();
+    let host = address.rsplit_once('@').map(|(_, host)| host);
+    let project = host.and_then(|host| host.strip_suffix(".iam.gserviceaccount.com"));
+    project.unwrap_or(&address).to_owned()
 }
 
 fn private_key(pem: &str) -> Result<EncodingKey, KeyError> {

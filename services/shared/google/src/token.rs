@@ -20,7 +20,7 @@ use crate::{
     call::Call,
     classify::is_word,
     config::GOOGLE_TOKEN_URL,
-    lenient::{filled, whole_number},
+    lenient::{filled, null_is_default, whole_number},
     reason,
 };
 
@@ -58,9 +58,9 @@ struct Granted {
 
 #[derive(Default, Deserialize)]
 struct Denied {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     error: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     error_description: String,
 }
 
@@ -172,7 +172,8 @@ fn denied(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Goo
     }
 }
 
-/// A finer word for an administrator's eyes; what is done about `invalid_grant` never depends on it.
+/// A finer word for an administrator's eyes. Only one of them changes what is done: a clock that
+/// differs is our fault, and no withdrawal.
 fn why_invalid(description: &str) -> AccessLostWhy {
     let text = description.to_lowercase();
     if text.contains("invalid email or user id") {

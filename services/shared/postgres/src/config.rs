@@ -55,6 +55,10 @@ impl DatabaseConfig {
         if self.acquire_timeout.is_zero() {
             return refuse("acquire_timeout", "must not be zero");
         }
+        // To PostgreSQL itself zero would mean: as long as it likes.
+        if self.statement_timeout.as_millis() == 0 {
+            return refuse("statement_timeout", "must be at least 1ms");
+        }
         Ok(())
     }
 
@@ -93,6 +97,16 @@ fn redacted<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_statement_that_may_take_for_ever_is_refused() {
+        let config = DatabaseConfig {
+            statement_timeout: Duration::ZERO,
+            ..DatabaseConfig::new("postgres://app@host/db")
+        };
+        let refused = config.validate().map_err(|error| error.key);
+        assert_eq!(refused, Err("statement_timeout"));
+    }
 
     #[test]
     fn the_address_is_checked_and_not_shown() {

@@ -1,11 +1,12 @@
 //! A service's pool of connections.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection as _, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{DatabaseConfig, InvalidConfig, tx::Metrics};
@@ -15,12 +16,16 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait between two checks.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long a connection may take to say that it is whole when it goes back into the pool.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The database of one service, in that service's schema.
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: PgPool,
     schema: &'static str,
     options: Arc<PgConnectOptions>,
+    patience: Duration,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -48,11 +53,22 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(config.acquire_timeout)
+            // A connection whose peer is silent would go back for ever and keep its place in the pool.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    let whole = timeout(RELEASE_TIMEOUT, connection.ping()).await;
+                    whole.unwrap_or_else(|_| Err(silent())).map(|()| true)
+                })
+            })
             .connect_lazy_with(options.clone());
         Ok(Self {
             pool,
             schema,
             options: Arc::new(options),
+            patience: config
+                .statement_timeout
+                .saturating_mul(3)
+                .saturating_add(config.acquire_timeout),
             metrics: Arc::new(Metrics::new()),
         })
     }
@@ -72,10 +88,22 @@ impl Database {
         &self.options
     }
 
+    /// Waits for what was asked of PostgreSQL, but not for ever: `statement_timeout` is kept by the
+    /// server, and one that vanished keeps nothing. The bound is that of a transaction's run, three
+    /// statements of the longest kind and the wait for a connection.
+    pub async fn answer<T, E: From<sqlx::Error>>(
+        &self,
+        asked: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        timeout(self.patience, asked)
+            .await
+            .unwrap_or_else(|_| Err(silent().into()))
+    }
+
     /// PostgreSQL answers right now.
     pub async fn is_reachable(&self) -> bool {
         let check = sqlx::query("-- database.is_reachable\nSELECT 1").execute(&self.pool);
-        matches!(tokio::time::timeout(CHECK_TIMEOUT, check).await, Ok(Ok(_)))
+        matches!(timeout(CHECK_TIMEOUT, check).await, Ok(Ok(_)))
     }
 
     /// Waits until PostgreSQL answers; `false` when the shutdown came first.
@@ -96,4 +124,9 @@ impl Database {
             }
         }
     }
+}
+
+fn silent() -> sqlx::Error {
+    let error = io::Error::new(io::ErrorKind::TimedOut, "postgresql fell silent");
+    sqlx::Error::Io(error)
 }

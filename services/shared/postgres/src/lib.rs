@@ -6,7 +6,8 @@
 //! * A service starts while PostgreSQL is away: the pool is lazy, [`Database::wait_until_reachable`]
 //!   waits.
 //! * A transaction ([`Database::tx`]) that PostgreSQL aborts for serialization (40001) or a deadlock
-//!   (40P01) runs again, so its body does nothing but SQL.
+//!   (40P01) runs again, so its body does nothing but SQL. One that gets no answer ends with an error
+//!   ([`Database::answer`]), and its connection is not used again.
 //! * A message in the [`outbox`] is published if, and only if, its transaction commits; a message
 //!   noted in the [`inbox`] is worked on once.
 //!

@@ -130,7 +130,7 @@ impl Database {
     {
         let mut run = 1;
         loop {
-            match self.run_once(body).await {
+            match self.answer(self.run_once(body)).await {
                 Err(error) if run < MAX_RUNS && retryable(&error) => {
                     self.metrics.retries.add(1, &[KeyValue::new("tx", name)]);
                     tokio::time::sleep(pause(run)).await;

@@ -4,8 +4,6 @@
 //! A message is tried for as long as one interval of the comparison of links; after that the
 //! comparison brings it again, so that messages for a link that cannot be verified do not pile up.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use roomsync_broker::{Delivery, Failure, Handler};
 use roomsync_domain::CalendarId;
@@ -45,7 +43,7 @@ impl Handler<LinkDue> for Consumer {
             .to_std()
             .unwrap_or_default();
         let calendar = CalendarId::from(message.link);
-        let Err(trouble) = make_so(worker, calendar, age).await else {
+        let Err(trouble) = make_so(worker, calendar).await else {
             return Ok(());
         };
         if age > worker.config.sync.compare {
@@ -60,7 +58,7 @@ impl Handler<LinkDue> for Consumer {
     }
 }
 
-async fn make_so(worker: &Worker, id: CalendarId, age: Duration) -> Result<(), Trouble> {
+async fn make_so(worker: &Worker, id: CalendarId) -> Result<(), Trouble> {
     let wanted = worker.mirror.wanted(id.into()).await?;
     let known = worker.calendars.find(id).await?;
     match (plan(known.as_ref(), wanted.as_ref()), known, wanted) {
@@ -68,7 +66,9 @@ async fn make_so(worker: &Worker, id: CalendarId, age: Duration) -> Result<(), T
         (Plan::Verify, _, Some(wanted)) => verify(worker, &wanted.calendar).await,
         (Plan::Import, _, Some(wanted)) => import(worker, &wanted.calendar).await,
         (Plan::Close, Some(known), _) => {
-            let give_up = age > worker.config.sync.close_patience;
+            // Counted from when the closing began: a message lives for shorter than the patience.
+            let patience = worker.config.sync.close_patience;
+            let give_up = worker.calendars.closing_for_long(id, patience).await?;
             close_calendar::close(worker, &known.calendar, give_up).await
         }
         (Plan::ReportClosed, _, Some(wanted)) => {

@@ -124,6 +124,6 @@ fn nothing_is_absent_from_a_window_that_could_not_be_read_completely() {
     let (seen, _) = occurrences(&listed, &room());
     assert_eq!(
         kinds(&of_window(seen, november(), false)),
-        ["event a", "series s"]
+        ["event a", "event s_20261125T090000Z"]
     );
 }

@@ -81,7 +81,9 @@ async fn round(worker: &Worker, claim: &Claim, lane: Lane) -> Result<Round, Trou
     let mut listed = match next(claim) {
         Next::Everything => full_sync::list(worker, claim).await?,
         Next::ByCursor(cursor) => match pull::list(worker, claim, &cursor, lane).await {
-            Err(Trouble::Google(GoogleError::CursorExpired)) => {
+            // Refused as such, it may be the cursor that Google does not take, say as another
+            // subject's. If it is not, the full sync is refused too.
+            Err(Trouble::Google(GoogleError::CursorExpired | GoogleError::Refused { .. })) => {
                 full_sync::list(worker, claim).await?
             }
             listed => listed?,

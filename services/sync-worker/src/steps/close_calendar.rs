@@ -24,7 +24,7 @@ pub(crate) async fn close(
     worker.mirror.report_closed(calendar).await
 }
 
-/// Stops every channel of a calendar except `keep`.
+/// Stops every channel of a calendar, or those that are older than `keep`.
 pub(crate) async fn stop_channels(
     worker: &Worker,
     calendar: &Calendar,
@@ -32,15 +32,26 @@ pub(crate) async fn stop_channels(
     give_up: bool,
 ) -> Result<(), Trouble> {
     for channel in worker.channels.retire(calendar.id, keep).await? {
-        match stop(worker, calendar, &channel).await {
-            Ok(()) => {}
-            Err(trouble) if give_up || is_final(&trouble) => {
-                tracing::warn!(channel = %channel.id, %trouble, "left a channel to end by itself");
-            }
-            Err(trouble) => return Err(trouble),
-        }
-        worker.channels.stopped(channel.id).await?;
+        stop_channel(worker, calendar, &channel, give_up).await?;
     }
+    Ok(())
+}
+
+/// Stops one channel that is out of use.
+pub(crate) async fn stop_channel(
+    worker: &Worker,
+    calendar: &Calendar,
+    channel: &LiveChannel,
+    give_up: bool,
+) -> Result<(), Trouble> {
+    match stop(worker, calendar, channel).await {
+        Ok(()) => {}
+        Err(trouble) if give_up || is_final(&trouble) => {
+            tracing::warn!(channel = %channel.id, %trouble, "left a channel to end by itself");
+        }
+        Err(trouble) => return Err(trouble),
+    }
+    worker.channels.stopped(channel.id).await?;
     Ok(())
 }
 

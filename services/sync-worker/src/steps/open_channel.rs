@@ -12,7 +12,7 @@ use roomsync_google::{Advice, GoogleError, WatchRequest};
 use super::{close_calendar, renew_channel, report};
 use crate::{
     access::{Actor, Lane},
-    store::rows::Calendar,
+    store::{channels::LiveChannel, rows::Calendar},
     trouble::{Trouble, react, report as to_report},
     worker::Worker,
 };
@@ -38,7 +38,8 @@ pub(crate) async fn open(worker: &Worker, calendar: &Calendar) -> Result<(), Tro
     opened.map(drop)
 }
 
-/// When the channel has to be renewed; `None` without a push address.
+/// When the channel has to be renewed; `None` without a push address, or when another channel was
+/// opened meanwhile, or the calendar closed.
 async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duration>, Trouble> {
     let Some(address) = worker.push_address.clone() else {
         worker
@@ -52,10 +53,13 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
         .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
         .await?;
     let channel = ChannelId::new();
-    worker
+    if !worker
         .channels
         .opening(channel, calendar.id, &lease.subject)
-        .await?;
+        .await?
+    {
+        return Ok(None);
+    }
     let request = WatchRequest {
         channel,
         address,
@@ -68,10 +72,20 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
         .await;
     match watched {
         Ok(watched) => {
-            worker
+            let in_use = worker
                 .channels
                 .opened(channel, &watched.resource_id, watched.expiration)
                 .await?;
+            if !in_use {
+                let late = LiveChannel {
+                    id: channel,
+                    subject: lease.subject,
+                    resource_id: Some(watched.resource_id),
+                };
+                // Should this fail, the next renewal or closing finds it and tries again.
+                close_calendar::stop_channel(worker, calendar, &late, false).await?;
+                return Ok(None);
+            }
             after_opening(worker, calendar, channel).await?;
             Ok(Some(renew_channel::renewal(
                 watched.expiration,

@@ -121,48 +121,55 @@ impl Channels {
         Ok(())
     }
 
-    /// A channel that is about to be asked for.
+    /// A channel that is about to be asked for. `false`: the calendar is being closed. The lock makes
+    /// a closing wait, so that it finds every channel that was begun.
     pub(crate) async fn opening(
         &self,
         channel: ChannelId,
         calendar: CalendarId,
         subject: &str,
-    ) -> sqlx::Result<()> {
-        sqlx::query!(
+    ) -> sqlx::Result<bool> {
+        let begun = sqlx::query!(
             "-- sync.channels.opening
             INSERT INTO sync.channels (channel_id, calendar_id, subject)
-            VALUES ($1, $2, $3)",
+            SELECT $1::uuid, calendar_id, $3::text
+            FROM sync.calendars
+            WHERE calendar_id = $2
+              AND state = 'open'
+            FOR SHARE",
             channel.0,
             calendar.0,
             subject,
         )
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(begun.rows_affected() == 1)
     }
 
-    /// Google opened it. Its first push may have said so before.
+    /// Google opened it. Its first push may have said so before. `false`: it was taken out of use
+    /// meanwhile (another one took its place, the calendar closed) and has to be stopped, which only
+    /// now is possible.
     pub(crate) async fn opened(
         &self,
         channel: ChannelId,
         resource_id: &str,
         expires_at: Option<DateTime<Utc>>,
-    ) -> sqlx::Result<()> {
-        sqlx::query!(
-            "-- sync.channels.opened
+    ) -> sqlx::Result<bool> {
+        let in_use = sqlx::query_scalar!(
+            r#"-- sync.channels.opened
             UPDATE sync.channels
-            SET state = 'open',
+            SET state = CASE WHEN state IN ('opening', 'open') THEN 'open' ELSE 'stopping' END,
                 resource_id = $2,
                 expires_at = $3
             WHERE channel_id = $1
-              AND state IN ('opening', 'open')",
+            RETURNING state = 'open' AS "in_use!""#,
             channel.0,
             resource_id,
             expires_at,
         )
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(())
+        Ok(in_use.unwrap_or(false))
     }
 
     /// Google did not open it.
@@ -222,8 +229,9 @@ impl Channels {
         Ok(live.rows_affected() == 1)
     }
 
-    /// Takes every channel of a calendar except `keep` out of use, and says which of them Google may
-    /// still send pushes through.
+    /// Takes every channel of a calendar that is older than `keep` out of use, and says which of them
+    /// Google may still send pushes through. Only older ones: of two that open at the same time, each
+    /// would else end the other.
     pub(crate) async fn retire(
         &self,
         calendar: CalendarId,
@@ -235,7 +243,14 @@ impl Channels {
             SET state = 'stopping'
             WHERE calendar_id = $1
               AND state IN ('opening', 'open', 'stopping')
-              AND ($2::uuid IS NULL OR channel_id <> $2)
+              AND (
+                  $2::uuid IS NULL
+                  OR (created_at, channel_id) < (
+                      SELECT kept.created_at, kept.channel_id
+                      FROM sync.channels AS kept
+                      WHERE kept.channel_id = $2
+                  )
+              )
             RETURNING channel_id, subject, resource_id",
             calendar.0,
             keep.map(|id| id.0),

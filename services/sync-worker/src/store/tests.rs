@@ -416,3 +416,32 @@ async fn a_job_is_taken_once_per_interval(pool: PgPool) {
             .unwrap()
     );
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn no_channel_is_begun_for_a_calendar_that_closes(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    let channels = Channels::new(pool);
+    let begin = async || {
+        channels
+            .opening(ChannelId::new(), id, "admin@example.com")
+            .await
+    };
+    assert!(begin().await.unwrap());
+    calendars.closing(id).await.unwrap();
+    assert!(!begin().await.unwrap());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_channel_that_was_given_up_before_it_opened_is_still_to_be_stopped(pool: PgPool) {
+    let (_, id) = opened(&pool).await;
+    let (channels, channel) = (Channels::new(pool), ChannelId::new());
+    channels
+        .opening(channel, id, "admin@example.com")
+        .await
+        .unwrap();
+    channels.retire(id, None).await.unwrap();
+    channels.stopped(channel).await.unwrap();
+    assert!(!channels.opened(channel, "r", None).await.unwrap());
+    let live = channels.retire(id, None).await.unwrap();
+    assert_eq!(live[0].resource_id.as_deref(), Some("r"));
+}

@@ -1,10 +1,13 @@
 //! The calendars outside of the claim: opened, closed, compared, reported.
 
+use std::time::Duration;
+
 use roomsync_domain::CalendarId;
 
 use super::{
     calendars::Calendars,
     rows::{Calendar, Counts, Known, Standing, decode},
+    seconds,
 };
 
 impl Calendars {
@@ -96,6 +99,7 @@ impl Calendars {
                 horizon_days = EXCLUDED.horizon_days,
                 access_role = EXCLUDED.access_role,
                 state = 'open',
+                closing_since = NULL,
                 next_attempt_at = '-infinity',
                 channel_due_at = CASE WHEN c.state = 'open' THEN c.channel_due_at ELSE '-infinity' END,
                 failures = 0,
@@ -118,6 +122,7 @@ impl Calendars {
             "-- sync.calendars.closing
             UPDATE sync.calendars
             SET state = 'closing',
+                closing_since = now(),
                 epoch = epoch + 1,
                 lease_until = '-infinity'
             WHERE calendar_id = $1
@@ -127,6 +132,26 @@ impl Calendars {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Whether a calendar has been closing for longer than `patience`.
+    pub(crate) async fn closing_for_long(
+        &self,
+        calendar: CalendarId,
+        patience: Duration,
+    ) -> sqlx::Result<bool> {
+        let long = sqlx::query_scalar!(
+            r#"-- sync.calendars.closing_for_long
+            SELECT closing_since <= now() - make_interval(secs => $2) AS "long!"
+            FROM sync.calendars
+            WHERE calendar_id = $1
+              AND state = 'closing'"#,
+            calendar.0,
+            seconds(patience),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(long.unwrap_or(false))
     }
 
     /// Closed: the row stays, the cursor goes.

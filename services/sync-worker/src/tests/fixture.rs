@@ -48,6 +48,11 @@ const KEY: &[u8] = &[7; 32];
 pub(super) struct Told {
     pub(super) applies: Vec<(proto::ApplyHeader, Vec<proto::Scope>)>,
     pub(super) refusals: VecDeque<Status>,
+    /// The next listing's epoch was another one's.
+    pub(super) already_applied: bool,
+    pub(super) acquired: usize,
+    /// Which request for a unit of the budget gets none, counted from 1.
+    pub(super) no_budget_at: Option<usize>,
     pub(super) links: Vec<proto::WantedLink>,
     pub(super) verdicts: Vec<proto::ReportLinkRequest>,
     pub(super) coverage: Vec<proto::ReportCoverageRequest>,
@@ -84,6 +89,7 @@ impl MirrorService for BookingCommand {
             Some(refusal) => Err(refusal),
             None => Ok(Response::new(proto::ApplyResponse {
                 created: 1,
+                already_applied: std::mem::take(&mut told.already_applied),
                 ..Default::default()
             })),
         }
@@ -136,12 +142,21 @@ impl GoogleAccessService for BookingCommand {
         &self,
         request: Request<proto::AcquireRequest>,
     ) -> Result<Response<proto::AcquireResponse>, Status> {
+        let mut told = self.told();
+        told.acquired += 1;
+        let nothing = told.no_budget_at == Some(told.acquired);
+        let now = SystemClock.now();
         Ok(Response::new(proto::AcquireResponse {
             access_token: "token".to_owned(),
             subject: SUBJECT.to_owned(),
             quota_user: "quota".to_owned(),
-            units_granted: request.into_inner().units,
-            now: Some(to_proto(SystemClock.now())),
+            units_granted: if nothing {
+                0
+            } else {
+                request.into_inner().units
+            },
+            now: Some(to_proto(now)),
+            not_before: Some(to_proto(now)),
             ..Default::default()
         }))
     }

@@ -10,7 +10,10 @@ use wiremock::{
 };
 
 use super::fixture::{Fixture, ROOM, SUBJECT, delivery, page, refusal};
-use crate::{consumers::Consumer, steps::compare_links};
+use crate::{
+    consumers::Consumer,
+    steps::{close_calendar, compare_links, open_channel},
+};
 
 fn link(fixture: &Fixture) -> proto::WantedLink {
     proto::WantedLink {
@@ -291,4 +294,90 @@ async fn the_comparison_reads_every_link_and_every_calendar(pool: PgPool) {
     fixture.told().links.push(wanted);
     // Nothing can be published here: what differs is found again by the next comparison.
     compare_links::compare(&fixture.worker).await.unwrap();
+}
+
+async fn stop(fixture: &Fixture, answer: ResponseTemplate) {
+    Mock::given(method("POST"))
+        .and(path_regex("/channels/stop$"))
+        .respond_with(answer)
+        .mount(&fixture.google)
+        .await;
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_whose_channels_cannot_be_stopped_is_closed_after_a_while(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let (channels, channel) = (&fixture.worker.channels, ChannelId::new());
+    let begun = channels
+        .opening(channel, fixture.calendar.id, SUBJECT)
+        .await;
+    assert!(begun.unwrap());
+    channels.opened(channel, "res", None).await.unwrap();
+    let wanted = proto::WantedLink {
+        open: false,
+        ..link(&fixture)
+    };
+    fixture.told().links.push(wanted);
+    stop(&fixture, ResponseTemplate::new(503)).await;
+    assert!(link_due(&fixture).await.is_err());
+    assert!(fixture.told().closed.is_empty());
+
+    sqlx::query("UPDATE sync.calendars SET closing_since = now() - interval '1 hour'")
+        .execute(&fixture.pool)
+        .await
+        .unwrap();
+    // A new message: how old it is does not matter.
+    link_due(&fixture).await.unwrap();
+    assert_eq!(fixture.told().closed.len(), 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_channel_that_opens_while_its_calendar_closes_is_stopped(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let slow = watched().set_delay(std::time::Duration::from_millis(500));
+    watch(&fixture, slow).await;
+    stop(&fixture, ResponseTemplate::new(204)).await;
+    let asked = async |path: &str| {
+        let requests = fixture.google.received_requests().await.unwrap();
+        requests.iter().any(|it| it.url.path().ends_with(path))
+    };
+    let closing = async {
+        while !asked("/events/watch").await {
+            tokio::task::yield_now().await;
+        }
+        close_calendar::close(&fixture.worker, &fixture.calendar, false).await
+    };
+    let both = async {
+        tokio::join!(
+            open_channel::open_now(&fixture.worker, &fixture.calendar),
+            closing
+        )
+    };
+    let (opened, closed) = tokio::time::timeout(std::time::Duration::from_secs(30), both)
+        .await
+        .unwrap();
+    opened.unwrap();
+    closed.unwrap();
+    assert!(asked("/channels/stop").await, "else google would push on");
+    assert_eq!(channel_state(&fixture).await, "none");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn of_two_channels_opened_at_once_one_stays_open(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let slow = watched().set_delay(std::time::Duration::from_millis(300));
+    watch(&fixture, slow).await;
+    stop(&fixture, ResponseTemplate::new(204)).await;
+    let (first, second) = tokio::join!(
+        open_channel::open(&fixture.worker, &fixture.calendar),
+        open_channel::open(&fixture.worker, &fixture.calendar),
+    );
+    first.unwrap();
+    second.unwrap();
+    let requests = fixture.google.received_requests().await.unwrap();
+    let stopped = requests
+        .iter()
+        .filter(|it| it.url.path().ends_with("/channels/stop"));
+    assert_eq!(stopped.count(), 1);
+    assert_eq!(channel_state(&fixture).await, "open");
 }

@@ -295,3 +295,61 @@ async fn a_changed_role_is_reported_with_the_next_listing(pool: PgPool) {
     assert_eq!(told.verdicts[0].verdict(), proto::LinkVerdict::Verified);
     assert_eq!(told.verdicts[0].access_role, "reader");
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_cursor_that_google_refuses_becomes_a_full_sync(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("foreign").await;
+    fixture.delta("foreign", refusal(400, "invalid")).await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_epoch_that_another_listing_had_stores_no_cursor_without_its_data(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture.told().already_applied = true;
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    let told = fixture.told();
+    assert_eq!(told.applies.len(), 2, "listed and applied again");
+    assert!(told.applies[1].0.epoch > told.applies[0].0.epoch);
+    assert_eq!(kinds(&told.applies[1].1), ["event a"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn nothing_is_absent_from_an_answer_that_does_not_say_our_role(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.opened().await;
+    fixture.fresh_cursor("c1").await;
+    Mock::given(method("GET"))
+        .and(path_regex("/events$"))
+        .and(query_param("singleEvents", "true"))
+        .respond_with(wiremock::ResponseTemplate::new(200).set_body_json(json!({})))
+        .mount(&fixture.google)
+        .await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.full_sync().await.unwrap();
+    let told = fixture.told();
+    assert_eq!(kinds(&told.applies[0].1), [""; 0]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_listing_that_has_begun_waits_for_the_budget(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.opened().await;
+    fixture.told().no_budget_at = Some(2);
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.full_sync().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    assert_eq!(
+        fixture.told().applies[0].0.epoch,
+        1,
+        "under the first claim"
+    );
+}

@@ -3,7 +3,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::harness::{Ingest, Vhost, soon};
+use crate::harness::{Ingest, Vhost, client, soon, status};
 
 /// The head of a push that says its body has `length` bytes.
 fn head(ingest: &Ingest, length: usize) -> String {
@@ -81,4 +81,20 @@ async fn a_connection_that_says_nothing_is_closed() {
         .unwrap();
     rest(&mut stream).await;
     ingest.running.kill().await;
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_does_not_hold_up_the_shutdown() {
+    let settings = [
+        ("HTTP__BODY_TIMEOUT", "100ms"),
+        ("HTTP__CONFIRM_TIMEOUT", "100ms"),
+        ("HTTP__IDLE_TIMEOUT", "1h"),
+    ];
+    let ingest = Ingest::start("amqp://127.0.0.1:1/nowhere", &settings).await;
+    let mut stream = TcpStream::connect(ingest.address).await.unwrap();
+    stream.write_all(b"POST /google").await.unwrap();
+    // Connections are taken in order: with the second one answered, the first is served too.
+    let answered = client().get(ingest.url("/robots.txt"));
+    assert_eq!(status(answered).await, 200);
+    soon("the end", ingest.running.shutdown()).await.unwrap();
 }

@@ -9,7 +9,7 @@ use roomsync_domain::{CalendarId, ChannelId, channel_token::ChannelTokens};
 use roomsync_messages::CalendarChanged;
 use roomsync_process::{CancellationToken, Running, start_in_process};
 use tokio::sync::{Mutex, mpsc};
-use webhook_ingest::{Config, SERVICE, run};
+use webhook_ingest::{Config, run, service};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,14 +101,14 @@ pub(crate) fn config(amqp_url: &str, settings: &[(&str, &str)]) -> Config {
     ];
     let env = fixed.iter().chain(settings);
     let env = env.map(|(name, value)| (format!("ROOMSYNC__{name}"), (*value).to_owned()));
-    roomsync_process::config::load(SERVICE.default_config, None, env).unwrap()
+    roomsync_process::config::load(service().default_config, None, env).unwrap()
 }
 
 impl Ingest {
     pub(crate) async fn start(amqp_url: &str, settings: &[(&str, &str)]) -> Self {
         let config = config(amqp_url, settings);
         let tokens = config.channel_tokens.ring().unwrap();
-        let running = start_in_process(SERVICE, config, run).await.unwrap();
+        let running = start_in_process(service(), config, run).await.unwrap();
         let address = running.port("public").await.unwrap();
         let (channel, calendar) = (ChannelId::new(), CalendarId::new());
         Self {

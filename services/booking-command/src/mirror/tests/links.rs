@@ -255,3 +255,31 @@ async fn a_wanted_link_says_what_it_should_be(_: PgPoolOptions, options: PgConne
     let all = links(&world, &worker("*"), pb::ListLinksRequest::default()).await;
     assert_eq!(all.links.len(), 1, "the removed one is not among all");
 }
+
+#[sqlx::test(migrations = false)]
+async fn a_link_is_verified_again_when_its_tenant_connects_anew(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let world = World::start(&options).await;
+    let verified = async || {
+        let all = links(&world, &worker("*"), pb::ListLinksRequest::default()).await;
+        all.links[0].verified
+    };
+    assert!(verified().await);
+    world
+        .run("UPDATE booking.connections SET connected_at = now() WHERE tenant_id = $1")
+        .await;
+    assert!(!verified().await);
+    report(&world, pb::LinkVerdict::Pending, "GOOGLE_UNAVAILABLE", "").await;
+    assert!(
+        !verified().await,
+        "that it could not be seen verifies nothing"
+    );
+    report(&world, pb::LinkVerdict::Verified, "", "writer").await;
+    assert!(verified().await);
+    assert!(
+        world.log().await.is_empty(),
+        "for subscribers it was all the time"
+    );
+}

@@ -259,8 +259,8 @@ async fn linked(database: &Database, tenant: &str) -> Linked {
         SELECT $1, 'anna@example.com', 'anna', $2::uuid IS NULL",
         "INSERT INTO booking.objects (tenant_id, object_id, name, time_zone)
         SELECT $1, 'room-1', 'Room', 'Europe/Berlin' WHERE $2::uuid IS NOT NULL",
-        "INSERT INTO booking.links (tenant_id, link_id, object_id, resource_email, state)
-        VALUES ($1, $2, 'room-1', 'room@resource.calendar.google.com', 'verified')",
+        "INSERT INTO booking.links (tenant_id, link_id, object_id, resource_email, state, verified_at)
+        VALUES ($1, $2, 'room-1', 'room@resource.calendar.google.com', 'verified', now())",
     ];
     for sql in statements {
         sqlx::query(sql)

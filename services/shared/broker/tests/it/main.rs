@@ -4,5 +4,6 @@ mod in_order;
 mod publishing;
 mod recovery;
 mod retries;
+mod silent;
 mod support;
 mod tracing_context;

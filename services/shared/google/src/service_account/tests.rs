@@ -15,7 +15,7 @@ fn file() -> Value {
     let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
     json!({
         "type": "service_account",
-        "project_id": "a-project",
+        "project_id": "somebody-elses-project",
         "private_key_id": "k1",
         "private_key": pem(key.as_der().unwrap().as_ref()),
         "client_email": "sync@a-project.iam.gserviceaccount.com",
@@ -30,7 +30,6 @@ fn a_key_file_is_read_and_hides_its_secrets() {
     let key = ServiceAccountKey::parse(&file.to_string()).unwrap();
     assert_eq!(key.client_email(), "sync@a-project.iam.gserviceaccount.com");
     assert_eq!(key.client_id(), Some("1234"));
-    assert_eq!(key.project_id(), Some("a-project"));
     let shown = format!("{key:?}");
     assert!(
         !shown.contains("PRIVATE") && !shown.contains("iam.gserviceaccount"),
@@ -79,4 +78,25 @@ fn what_is_wrong_with_a_key_file_is_said() {
     ] {
         assert_eq!(result, Err(expected));
     }
+}
+
+#[rstest::rstest]
+#[case("sync@a-project.iam.gserviceaccount.com", "a-project")]
+#[case("Sync@A-Project.iam.gserviceaccount.com", "a-project")]
+#[case(
+    "sync@a-project.example.com.iam.gserviceaccount.com",
+    "a-project.example.com"
+)]
+#[case(
+    "a-project@appspot.gserviceaccount.com",
+    "a-project@appspot.gserviceaccount.com"
+)]
+fn the_project_is_the_accounts_own_whatever_the_file_claims(
+    #[case] client_email: &str,
+    #[case] project: &str,
+) {
+    let mut file = file();
+    file["client_email"] = json!(client_email);
+    let key = ServiceAccountKey::parse(&file.to_string()).unwrap();
+    assert_eq!(key.project(), project);
 }

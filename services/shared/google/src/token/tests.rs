@@ -59,6 +59,12 @@ fn a_withdrawn_access_says_why(
     );
 }
 
+#[test]
+fn a_withdrawal_without_a_description_is_one() {
+    let refusal = refusal(400, r#"{"error":"invalid_grant","error_description":null}"#);
+    assert_eq!(refusal.kind(), "access_lost");
+}
+
 #[rstest::rstest]
 #[case(503, r#"{"error":"invalid_grant"}"#, "unavailable")]
 #[case(500, "<html>", "unavailable")]

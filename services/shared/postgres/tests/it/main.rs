@@ -2,5 +2,6 @@
 
 mod database;
 mod outbox_and_inbox;
+mod silent;
 mod support;
 mod transactions;

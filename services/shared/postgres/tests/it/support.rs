@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use roomsync_postgres::{Database, DatabaseConfig};
+use secrecy::ExposeSecret as _;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
 };
@@ -27,6 +28,12 @@ impl Scratch {
             name,
             config: DatabaseConfig::new(url.to_string()),
         }
+    }
+
+    /// Where it is.
+    pub(crate) fn url(&self) -> url::Url {
+        let url = url::Url::parse(self.config.url.expose_secret());
+        url.expect("the address is fine")
     }
 
     /// Its handle, not migrated.

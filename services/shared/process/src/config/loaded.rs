@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use figment::{Figment, Metadata, error::Kind, value::Dict};
+use figment::{
+    Figment, Metadata,
+    error::{Actual, Kind},
+    value::Dict,
+};
 
 use super::{
     ConfigError, ServiceConfig,
@@ -132,7 +136,7 @@ impl Loaded {
         let key = path.join(".");
         let problem = problem(
             &error.kind,
-            secret::is_secret(&key) || self.file_of(&key).is_some(),
+            secret::may_hold_secret(&key) || self.file_of(&key).is_some(),
         );
         let origin = match &error.metadata {
             Some(metadata) => self.origin_in(metadata, &key),
@@ -154,6 +158,10 @@ fn problem(kind: &Kind, secret: bool) -> String {
             format!("expected {expected}")
         }
         _ if secret => "cannot be used".to_owned(),
+        // A section or a list that could not be read as one: who knows what is in it.
+        Kind::InvalidType(Actual::Str(text), expected) if text.contains(['[', '{', '=', '/']) => {
+            format!("found a text, expected {expected}")
+        }
         Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
             format!("found {actual}, expected {expected}")
         }

@@ -24,6 +24,12 @@ pub(super) fn is_secret(key: &str) -> bool {
     SECRET_WORDS.contains(&last)
 }
 
+/// Whether the value of this key is a secret or a list of things that have some: what is wrong with
+/// it is told without the value.
+pub(super) fn may_hold_secret(key: &str) -> bool {
+    is_secret(key) || key.strip_suffix('s').is_some_and(is_secret)
+}
+
 /// `values` as they may be shown. `came_from_file` says which keys were read from a `<key>_file`:
 /// those are secrets whatever they are called.
 pub(super) fn redact(values: Dict, path: &str, came_from_file: &impl Fn(&str) -> bool) -> Dict {
@@ -63,16 +69,28 @@ fn without_index(path: &str) -> &str {
         .trim_end_matches('.')
 }
 
-/// An address is worth showing; the password in it is not.
+/// An address is worth showing; the password in it is not, wherever it stands.
 fn redact_url(text: String) -> String {
-    match Url::parse(&text) {
-        Ok(mut url) if url.password().is_some() => {
-            // Fails only for addresses that cannot have a password, and this one has.
-            let _ = url.set_password(Some("redacted"));
-            url.into()
-        }
-        _ => text,
+    let Ok(mut url) = Url::parse(&text) else {
+        return text;
+    };
+    let hidden = url.query_pairs().any(|(name, _)| is_secret(&name));
+    if url.password().is_none() && !hidden {
+        return text;
     }
+    if url.password().is_some() {
+        // Fails only for addresses that cannot have a password, and this one has.
+        let _ = url.set_password(Some("redacted"));
+    }
+    if hidden {
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        let shown = pairs.iter().map(|(name, value)| {
+            let value = if is_secret(name) { "redacted" } else { value };
+            (name, value)
+        });
+        url.query_pairs_mut().clear().extend_pairs(shown);
+    }
+    url.into()
 }
 
 #[cfg(test)]
@@ -101,6 +119,10 @@ mod tests {
         "amqp://app:redacted@broker:5672/%2f"
     )]
     #[case("postgres://app@db/x", "postgres://app@db/x")]
+    #[case(
+        "postgres://db/x?user=app&password=hunter2",
+        "postgres://db/x?user=app&password=redacted"
+    )]
     #[case("127.0.0.1:9000", "127.0.0.1:9000")]
     fn an_address_is_shown_without_its_password(#[case] url: &str, #[case] shown: &str) {
         assert_eq!(redact_url(url.to_owned()), shown);

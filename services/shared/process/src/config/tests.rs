@@ -245,6 +245,17 @@ fn a_secret_of_digits_stays_text_and_a_bad_one_is_not_repeated() {
     );
 }
 
+#[rstest]
+#[case::a_list_left_open("ROOMSYNC__SEALING__KEYS", r#"[{id = "a", secret = "hunter2"}"#)]
+#[case::no_list_at_all("ROOMSYNC__SEALING__KEYS", "hunter2")]
+#[case::a_section_left_open("ROOMSYNC__SEALING", r#"{keys = [{id = "a", secret = "hunter2"}]"#)]
+#[case::an_address_for_a_section("ROOMSYNC__BROKER", "amqp://app:hunter2@broker")]
+fn a_value_that_is_not_even_read_is_not_repeated(#[case] variable: &str, #[case] value: &str) {
+    let error = complaint(from_env(&[(variable, value)]));
+    assert!(error.contains("expected"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
 #[test]
 fn printing_shows_values_but_no_secret() {
     let files = Files::new();

@@ -96,7 +96,20 @@ where
 
 /// A caller's own deadline is kept by tonic, and a stream may last.
 fn deadline(method: &Method, headers: &HeaderMap) -> Option<Duration> {
-    (method.unary && !headers.contains_key("grpc-timeout")).then_some(DEFAULT_DEADLINE)
+    (method.unary && !has_deadline(headers)).then_some(DEFAULT_DEADLINE)
+}
+
+/// Whether tonic keeps the caller's deadline: it takes no notice of one that it cannot read.
+fn has_deadline(headers: &HeaderMap) -> bool {
+    let text = headers
+        .get("grpc-timeout")
+        .and_then(|value| value.to_str().ok());
+    text.and_then(|text| text.split_at_checked(text.len().checked_sub(1)?))
+        .is_some_and(|(digits, unit)| {
+            (1..=8).contains(&digits.len())
+                && digits.bytes().all(|digit| digit.is_ascii_digit())
+                && ["H", "M", "S", "m", "u", "n"].contains(&unit)
+        })
 }
 
 async fn answer(
@@ -121,6 +134,9 @@ mod tests {
     #[rstest]
     #[case::unary(true, None, Some(DEFAULT_DEADLINE))]
     #[case::unary_with_its_own(true, Some("5S"), None)]
+    #[case::unary_with_none_that_can_be_read(true, Some("soon"), Some(DEFAULT_DEADLINE))]
+    #[case::unary_with_too_many_digits(true, Some("123456789S"), Some(DEFAULT_DEADLINE))]
+    #[case::unary_with_an_empty_one(true, Some(""), Some(DEFAULT_DEADLINE))]
     #[case::stream(false, None, None)]
     fn only_a_unary_rpc_without_a_deadline_gets_one(
         #[case] unary: bool,

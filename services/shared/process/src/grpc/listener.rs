@@ -98,7 +98,7 @@ impl Listener {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(descriptors);
         let reflection = reflection.build_v1().map_err(ServeError::Reflection)?;
-        let (health_reporter, health) = tonic_health::server::health_reporter();
+        let (mut health_reporter, health) = tonic_health::server::health_reporter();
 
         let mut server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
@@ -109,10 +109,12 @@ impl Listener {
         let soft = shutdown.soft();
         let stopping = async move {
             soft.cancelled().await;
-            // Whoever watches health looks elsewhere before the port closes.
-            health_reporter
-                .set_service_status("", ServingStatus::NotServing)
-                .await;
+            // Whoever watches health looks elsewhere before the port closes. Taking the status away
+            // ends the watches, which else would keep the port open; then it is there for checks.
+            let not_serving = ServingStatus::NotServing;
+            health_reporter.set_service_status("", not_serving).await;
+            health_reporter.clear_service_status("").await;
+            health_reporter.set_service_status("", not_serving).await;
         };
         let incoming = TcpIncoming::from(self.socket).with_nodelay(Some(true));
         server

@@ -1,5 +1,7 @@
 //! Deadlines, trace context, health, and a server that is away.
 
+use std::time::Duration;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tonic::Code;
@@ -87,6 +89,19 @@ async fn health_says_serving_until_the_soft_stage() {
     assert_eq!(then.status(), serving(ServingStatus::NotServing));
     drop((watch, client));
     served.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_watches_health_does_not_hold_up_the_shutdown() {
+    let served = Served::start(None).await;
+    let mut client = pb::health_client::HealthClient::new(served.channel("no token needed"));
+    let request = pb::HealthCheckRequest {
+        service: String::new(),
+    };
+    let watch = client.watch(request).await.unwrap().into_inner();
+    let stopped = tokio::time::timeout(Duration::from_secs(10), served.stop()).await;
+    stopped.expect("the listener ends while the watch is held");
+    drop(watch);
 }
 
 #[tokio::test]

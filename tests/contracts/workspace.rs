@@ -168,7 +168,14 @@ fn the_top_level_is_fixed() {
 fn one_crypto_provider_is_linked_and_no_openssl() {
     for banned in ["ring", "openssl", "native-tls"] {
         let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--workspace", "--offline", "--edges", "normal,build", "--invert"])
+            .args([
+                "tree",
+                "--workspace",
+                "--offline",
+                "--edges",
+                "normal,build",
+                "--invert",
+            ])
             .arg(banned)
             .current_dir(root())
             .output()
@@ -178,6 +185,9 @@ fn one_crypto_provider_is_linked_and_no_openssl() {
         // Without this a cargo that cannot run would look like success.
         let said = String::from_utf8_lossy(&tree.stderr);
         let absent = ["nothing to print", "did not match any packages"];
-        assert!(absent.iter().any(|words| said.contains(words)), "cargo tree said: {said}");
+        assert!(
+            absent.iter().any(|words| said.contains(words)),
+            "cargo tree said: {said}"
+        );
     }
 }

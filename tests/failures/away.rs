@@ -41,7 +41,9 @@ async fn all_ready(cluster: &Cluster) {
 
 async fn hears_of_it(room: &LinkedRoom) {
     room.subscriber
-        .wait_for("the meeting", |j| (j.bookings("aquarium").len() == 1).then_some(()))
+        .wait_for("the meeting", |j| {
+            (j.bookings("aquarium").len() == 1).then_some(())
+        })
         .await;
 }
 
@@ -58,7 +60,11 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::RabbitMq).refuse();
-    let services = [Service::WebhookIngest, Service::SyncWorker, Service::Notification];
+    let services = [
+        Service::WebhookIngest,
+        Service::SyncWorker,
+        Service::Notification,
+    ];
     says_so(&cluster, services, "broker").await;
     ana.insert_event(meeting(&room)).expect("Google takes it");
     answered(&cluster, 503).await;
@@ -72,12 +78,19 @@ async fn rabbitmq_cut_off_in_the_middle_loses_no_acknowledged_push() {
 /// Covers R17.
 #[tokio::test]
 async fn postgresql_cut_off_in_the_middle_is_waited_out() {
-    let cluster = Cluster::builder("postgresql away").proxied(Upstream::Postgres).start().await;
+    let cluster = Cluster::builder("postgresql away")
+        .proxied(Upstream::Postgres)
+        .start()
+        .await;
     let room = cluster.given_linked_room("acme", "Aquarium").await;
     let ana = room.organisation.given_user("ana");
 
     cluster.proxy(Upstream::Postgres).refuse();
-    let services = [Service::BookingCommand, Service::SyncWorker, Service::Notification];
+    let services = [
+        Service::BookingCommand,
+        Service::SyncWorker,
+        Service::Notification,
+    ];
     says_so(&cluster, services, "database").await;
     ana.insert_event(meeting(&room)).expect("Google takes it");
     // webhook-ingest needs no database: the push is taken.

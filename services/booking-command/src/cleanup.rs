@@ -51,15 +51,15 @@ fn rows(batch: i64) -> u64 {
 
 /// The instant so long ago, by PostgreSQL's clock.
 async fn before(pool: &PgPool, keep: Duration) -> Result<DateTime<Utc>, sqlx::Error> {
-    sqlx::query_scalar!(
+    let query = sqlx::query_scalar!(
         r#"
         -- booking.cleanup.before
         SELECT now() - interval '1 second' * $1::float8 AS "before!"
         "#,
         keep.as_secs_f64(),
     )
-    .fetch_one(pool)
-    .await
+    .fetch_one(database.pool());
+    database.answer(query).await
 }
 
 async fn forget_inbox(
@@ -67,7 +67,7 @@ async fn forget_inbox(
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.cleanup.inbox
         DELETE FROM booking.inbox
@@ -82,8 +82,8 @@ async fn forget_inbox(
         before,
         batch,
     )
-    .execute(pool)
-    .await?;
+    .execute(database.pool());
+    let done = database.answer(query).await?;
     Ok(done.rows_affected())
 }
 
@@ -92,7 +92,7 @@ async fn forget_changes(
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.cleanup.changes
         DELETE FROM booking.changes
@@ -108,8 +108,8 @@ async fn forget_changes(
         before,
         batch,
     )
-    .execute(pool)
-    .await?;
+    .execute(database.pool());
+    let done = database.answer(query).await?;
     Ok(done.rows_affected())
 }
 
@@ -118,7 +118,7 @@ async fn forget_buckets(
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
-    let done = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.cleanup.buckets
         DELETE FROM booking.buckets
@@ -133,7 +133,7 @@ async fn forget_buckets(
         before,
         batch,
     )
-    .execute(pool)
-    .await?;
+    .execute(database.pool());
+    let done = database.answer(query).await?;
     Ok(done.rows_affected())
 }

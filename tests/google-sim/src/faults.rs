@@ -37,6 +37,8 @@ pub enum Effect {
     Html502,
     /// 200 with something that is not JSON.
     Garbage,
+    /// The call is carried out; its answer has no `nextSyncToken`, last page or not.
+    WithoutSyncToken,
     /// The connection is closed without an answer; nothing was done.
     CloseConnection,
     /// The call is carried out, then the connection is closed without an answer.
@@ -71,6 +73,12 @@ pub struct Fault {
     /// Let this many matching calls pass first.
     #[serde(default)]
     pub skip: u32,
+    /// Let this many less one matching calls pass between two that it meets; 0 and 1 meet all.
+    #[serde(default)]
+    pub every: u32,
+    /// Only calls with a page token: in the middle of a listing or delta.
+    #[serde(default)]
+    pub later_pages: bool,
     /// How many calls it meets; `None` meets all until it is cleared.
     #[serde(default = "once")]
     pub times: Option<u32>,
@@ -90,6 +98,8 @@ impl Fault {
             operation: None,
             calendar: None,
             skip: 0,
+            every: 1,
+            later_pages: false,
             times: Some(1),
             effect,
         }
@@ -136,12 +146,28 @@ impl Fault {
     /// Lets `skip` matching calls pass first.
     #[must_use]
     pub fn after(mut self, skip: u32) -> Self {
-        self.skip = skip;
+        self.skip += skip;
         self
     }
 
-    fn matches(&self, operation: Operation, calendar: Option<&str>) -> bool {
-        self.operation.is_none_or(|wanted| wanted == operation)
+    /// Only each n-th matching call: with `always` it comes and goes.
+    #[must_use]
+    pub fn every(mut self, nth: u32) -> Self {
+        self.every = nth;
+        self.skip += nth.saturating_sub(1);
+        self
+    }
+
+    /// Only calls with a page token: in the middle of a listing or delta.
+    #[must_use]
+    pub fn on_later_pages(mut self) -> Self {
+        self.later_pages = true;
+        self
+    }
+
+    fn matches(&self, operation: Operation, calendar: Option<&str>, later_page: bool) -> bool {
+        (later_page || !self.later_pages)
+            && self.operation.is_none_or(|wanted| wanted == operation)
             && self.calendar.as_deref().is_none_or(|wanted| {
                 calendar.is_some_and(|calendar| calendar.eq_ignore_ascii_case(wanted))
             })
@@ -190,11 +216,16 @@ impl Faults {
     }
 
     /// The effect to play on a call, used up by being returned.
-    pub(crate) fn meet(&self, operation: Operation, calendar: Option<&str>) -> Option<Effect> {
+    pub(crate) fn meet(
+        &self,
+        operation: Operation,
+        calendar: Option<&str>,
+        later_page: bool,
+    ) -> Option<Effect> {
         let mut waiting = lock(&self.waiting);
         for position in 0..waiting.len() {
             let fault = &mut waiting[position];
-            if !fault.matches(operation, calendar) {
+            if !fault.matches(operation, calendar, later_page) {
                 continue;
             }
             if fault.skip > 0 {
@@ -202,6 +233,7 @@ impl Faults {
                 continue;
             }
             let effect = fault.effect.clone();
+            fault.skip = fault.every.saturating_sub(1);
             if let Some(times) = &mut fault.times {
                 *times = times.saturating_sub(1);
                 if *times == 0 {

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum Operation {
     /// `events.list`
     List,
+    /// `events.instances`
+    Instances,
     /// `events.get`
     Get,
     /// `events.insert`
@@ -44,6 +46,7 @@ impl Operation {
         Some(match (method.as_str(), tail) {
             ("GET", "events") => Self::List,
             ("POST", "events") => Self::Insert,
+            ("GET", "instances") => Self::Instances,
             ("GET", "{event}") => Self::Get,
             ("PATCH", "{event}") => Self::Patch,
             ("PUT", "{event}") => Self::Update,

@@ -18,8 +18,8 @@
 //!   `control/execute.rs` and a method on [`Control`] and [`ControlClient`].
 //! * [`faults`], [`ledger`], [`settings`]: what can go wrong, what happened, what is switched.
 //!
-//! Series will live in `world/series.rs` beside `world/write.rs`, consent in `http/consent.rs`
-//! beside `http/token.rs`; the README says what else is left out for now.
+//! Consent will live in `http/consent.rs` beside `http/token.rs`; the README says what else is left
+//! out for now.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test tool: it owns its clock, its tasks and its HTTP client"
@@ -38,7 +38,7 @@ mod world;
 pub use accounts::ServiceAccount;
 pub use control::{
     Answer, Channel, Command, Control, ControlClient, ControlError, HoldId, NewEvent, NewRoom,
-    NewUser, OrgControl, RoomControl, UserControl,
+    NewUser, OrgControl, RoomControl, UserControl, instance_id,
 };
 pub use faults::{Effect, Fault, HoldGuard};
 pub use ledger::{Call, Operation};

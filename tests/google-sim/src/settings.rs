@@ -57,6 +57,27 @@ pub struct Settings {
     /// How far back `updatedMin` may lie before 410 `updatedMinTooLongAgo`.
     #[serde(with = "millis")]
     pub updated_min_limit: Duration,
+    /// How many occurrences of one series a listing without an end shows, and a room looks at.
+    pub most_instances: usize,
+    /// How many taken dates let a room decline a whole series.
+    pub series_conflict_limit: usize,
+    /// How far ahead a delta of single events reports the occurrences of a deleted series.
+    #[serde(with = "millis")]
+    pub deleted_series_reach: Duration,
+    /// Cancelled exceptions arrive as `{id, status}` in deltas, without naming their series.
+    pub sparse_tombstones: bool,
+    /// Listings and deltas show exceptions before the masters.
+    pub exceptions_first: bool,
+    /// `timeMin` without `singleEvents` hides series whose first occurrence ended before it.
+    pub time_min_hides_running_series: bool,
+    /// New times for a whole series undo its exceptions; else they stay as they are.
+    pub moved_series_reset_exceptions: bool,
+    /// Exceptions stay when their series is cut before them, as after "this and following".
+    pub stale_exceptions_survive: bool,
+    /// Every event is shown with this `eventType`.
+    pub shown_event_type: Option<String>,
+    /// Every time is shown with this `timeZone`, whatever its offset says.
+    pub shown_time_zone: Option<String>,
 }
 
 impl Default for Settings {
@@ -80,6 +101,16 @@ impl Default for Settings {
             super_admins_own_rooms: true,
             strict_guests: false,
             updated_min_limit: 28 * DAY,
+            most_instances: 730,
+            series_conflict_limit: 8,
+            deleted_series_reach: 182 * DAY,
+            sparse_tombstones: false,
+            exceptions_first: false,
+            time_min_hides_running_series: false,
+            moved_series_reset_exceptions: true,
+            stale_exceptions_survive: false,
+            shown_event_type: None,
+            shown_time_zone: None,
         }
     }
 }

@@ -133,7 +133,7 @@ impl Budget {
         };
         // Reports of calls that were under way together are one: only a bucket that has opened again
         // since closes for longer, 2 s, 4 s, ... 128 s. After ten quiet minutes it begins anew.
-        sqlx::query!(
+        let query = sqlx::query!(
             "
             -- booking.buckets.close
             UPDATE booking.buckets
@@ -156,8 +156,8 @@ impl Budget {
             seconds,
             grows,
         )
-        .execute(self.database.pool())
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ pub async fn get(
     db: impl PgExecutor<'_>,
     tenant: &TenantId,
 ) -> Result<Option<Connection>, CommandError> {
-    let row = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.connections.get
         SELECT c.state, t.module_enabled, c.project, c.directory_subject, c.rooms_subject,
@@ -72,8 +72,8 @@ pub async fn get(
         ",
         tenant.as_str(),
     )
-    .fetch_optional(db)
-    .await?;
+    .fetch_optional(database.pool());
+    let row = database.answer(query).await?;
     let Some(row) = row else { return Ok(None) };
     let mail = |text: String| MailAddress::try_from(text).map_err(anyhow::Error::from);
     Ok(Some(Connection {
@@ -226,7 +226,7 @@ pub async fn reseal(
     connection: &Connection,
     sealed: &Sealed,
 ) -> Result<(), CommandError> {
-    sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.connections.reseal
         UPDATE booking.connections
@@ -240,7 +240,7 @@ pub async fn reseal(
         sealed.bytes,
         sealed.key_id,
     )
-    .execute(db)
-    .await?;
+    .execute(database.pool());
+    database.answer(query).await?;
     Ok(())
 }

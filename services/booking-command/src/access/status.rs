@@ -14,7 +14,7 @@ pub(super) async fn read(
     database: &Database,
     tenant: &TenantId,
 ) -> Result<proto::ConnectionStatus, CommandError> {
-    let connection = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.status.connection
         SELECT state, reason, domain
@@ -23,10 +23,10 @@ pub(super) async fn read(
         ",
         tenant.as_str(),
     )
-    .fetch_optional(database.pool())
-    .await?;
+    .fetch_optional(database.pool());
+    let connection = database.answer(query).await?;
     // Stamps count removed links too: unlinking the last object does not undo the last update.
-    let counts = sqlx::query!(
+    let query = sqlx::query!(
         r#"
         -- booking.status.links
         SELECT count(*) FILTER (WHERE state IN ('pending', 'verified', 'failed')) AS "linked!",
@@ -38,8 +38,8 @@ pub(super) async fn read(
         "#,
         tenant.as_str(),
     )
-    .fetch_one(database.pool())
-    .await?;
+    .fetch_one(database.pool());
+    let counts = database.answer(query).await?;
     let listed = links::not_verified(database.pool(), tenant, MOST_LISTED).await?;
     let mut status = proto::ConnectionStatus {
         linked_objects: count(counts.linked),

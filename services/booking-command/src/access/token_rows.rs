@@ -56,7 +56,7 @@ pub(super) async fn get(
     db: impl PgExecutor<'_>,
     key: TokenKey<'_>,
 ) -> Result<Option<Stored>, CommandError> {
-    let row = sqlx::query!(
+    let query = sqlx::query!(
         r#"
         -- booking.access_tokens.get
         SELECT sealed_token AS "sealed_token!", sealed_with AS "sealed_with!",
@@ -72,8 +72,8 @@ pub(super) async fn get(
         key.purpose.as_str(),
         key.subject(),
     )
-    .fetch_optional(db)
-    .await?;
+    .fetch_optional(database.pool());
+    let row = database.answer(query).await?;
     Ok(row.map(|row| Stored {
         sealed: Sealed {
             bytes: row.sealed_token,
@@ -90,7 +90,7 @@ pub(super) async fn claim(
     key: TokenKey<'_>,
     lasts: Duration,
 ) -> Result<Option<Claim>, CommandError> {
-    let row = sqlx::query!(
+    let query = sqlx::query!(
         r#"
         -- booking.access_tokens.claim
         INSERT INTO booking.access_tokens AS t (tenant_id, purpose, subject, refreshing_until)
@@ -106,8 +106,8 @@ pub(super) async fn claim(
         key.subject(),
         lasts.as_secs_f64(),
     )
-    .fetch_optional(db)
-    .await?;
+    .fetch_optional(database.pool());
+    let row = database.answer(query).await?;
     Ok(row.map(|row| Claim {
         until: row.until,
         now: row.now,
@@ -122,7 +122,7 @@ pub(super) async fn store(
     sealed: &Sealed,
     expires_at: DateTime<Utc>,
 ) -> Result<(), CommandError> {
-    sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.access_tokens.store
         UPDATE booking.access_tokens
@@ -145,8 +145,8 @@ pub(super) async fn store(
         sealed.key_id,
         expires_at,
     )
-    .execute(db)
-    .await?;
+    .execute(database.pool());
+    database.answer(query).await?;
     Ok(())
 }
 
@@ -156,7 +156,7 @@ pub(super) async fn give_back(
     key: TokenKey<'_>,
     claim: Claim,
 ) -> Result<(), CommandError> {
-    sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.access_tokens.give_back
         UPDATE booking.access_tokens
@@ -171,8 +171,8 @@ pub(super) async fn give_back(
         key.subject(),
         claim.until,
     )
-    .execute(db)
-    .await?;
+    .execute(database.pool());
+    database.answer(query).await?;
     Ok(())
 }
 
@@ -181,7 +181,7 @@ pub(super) async fn drop_refused(
     db: impl PgExecutor<'_>,
     key: TokenKey<'_>,
 ) -> Result<bool, CommandError> {
-    let done = sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.access_tokens.drop_refused
         UPDATE booking.access_tokens
@@ -198,8 +198,8 @@ pub(super) async fn drop_refused(
         key.purpose.as_str(),
         key.subject(),
     )
-    .execute(db)
-    .await?;
+    .execute(database.pool());
+    let done = database.answer(query).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -209,7 +209,7 @@ pub(super) async fn drop_unreadable(
     key: TokenKey<'_>,
     sealed_with: &str,
 ) -> Result<(), CommandError> {
-    sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.access_tokens.drop_unreadable
         UPDATE booking.access_tokens
@@ -227,7 +227,7 @@ pub(super) async fn drop_unreadable(
         key.subject(),
         sealed_with,
     )
-    .execute(db)
-    .await?;
+    .execute(database.pool());
+    database.answer(query).await?;
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(super) async fn list(
     limit: i64,
 ) -> Result<Vec<LinkRow>, CommandError> {
     // Byte order, so that the page token compares as the main app's ids do.
-    let rows = sqlx::query_as!(
+    let query = sqlx::query_as!(
         LinkRow,
         r#"
         -- booking.links.list
@@ -59,8 +59,8 @@ pub(super) async fn list(
         after,
         limit,
     )
-    .fetch_all(db)
-    .await?;
+    .fetch_all(database.pool());
+    let rows = database.answer(query).await?;
     Ok(rows)
 }
 
@@ -70,7 +70,7 @@ pub async fn not_verified(
     tenant: &TenantId,
     limit: i64,
 ) -> Result<Vec<LinkRow>, CommandError> {
-    let rows = sqlx::query_as!(
+    let query = sqlx::query_as!(
         LinkRow,
         r#"
         -- booking.links.not_verified
@@ -87,8 +87,8 @@ pub async fn not_verified(
         tenant.as_str(),
         limit,
     )
-    .fetch_all(db)
-    .await?;
+    .fetch_all(database.pool());
+    let rows = database.answer(query).await?;
     Ok(rows)
 }
 

@@ -54,7 +54,7 @@ async fn page(
     //
     // A closing link's calendar is closed with a connection that is itself going away, and without
     // the module.
-    let rows = sqlx::query!(
+    let query = sqlx::query!(
         r#"
         -- booking.links.wanted
         SELECT link.link_id, link.tenant_id, link.object_id, link.resource_email,
@@ -89,8 +89,8 @@ async fn page(
         after,
         limit,
     )
-    .fetch_all(database.pool())
-    .await?;
+    .fetch_all(database.pool());
+    let rows = database.answer(query).await?;
     let wanted = rows.into_iter().map(|row| pb::WantedLink {
         link_id: row.link_id.to_string(),
         tenant_id: row.tenant_id,

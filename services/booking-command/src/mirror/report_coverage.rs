@@ -27,7 +27,7 @@ pub async fn report_coverage(
         return Err(CommandError::invalid("poll_interval_seconds", "0 or more"));
     }
     // Reports may overtake each other: stamps only go forward.
-    sqlx::query!(
+    let query = sqlx::query!(
         "
         -- booking.links.report_coverage
         UPDATE booking.links
@@ -48,8 +48,8 @@ pub async fn report_coverage(
         instant(request.last_full_sync_at.as_ref()),
         request.poll_interval_seconds,
     )
-    .execute(database.pool())
-    .await?;
+    .execute(database.pool());
+    database.answer(query).await?;
     Ok(pb::ReportCoverageResponse {})
 }
 

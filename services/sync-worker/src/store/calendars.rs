@@ -35,7 +35,7 @@ impl Calendars {
         calendar: CalendarId,
         pushed_at: Option<DateTime<Utc>>,
     ) -> sqlx::Result<bool> {
-        let raised = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.raise
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
@@ -45,14 +45,14 @@ impl Calendars {
             calendar.0,
             pushed_at,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
         Ok(raised.rows_affected() == 1)
     }
 
     /// Asks for a full sync of an open calendar.
     pub(crate) async fn raise_full(&self, calendar: CalendarId) -> sqlx::Result<bool> {
-        let raised = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.raise_full
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
@@ -61,8 +61,8 @@ impl Calendars {
               AND state = 'open'",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
         Ok(raised.rows_affected() == 1)
     }
 
@@ -72,7 +72,7 @@ impl Calendars {
         calendar: CalendarId,
         lease: Duration,
     ) -> sqlx::Result<Option<Claim>> {
-        let row = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.claim
             UPDATE sync.calendars
             SET epoch = epoch + 1,
@@ -89,8 +89,8 @@ impl Calendars {
             calendar.0,
             seconds(lease),
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(self.database.pool());
+        let row = self.database.answer(query).await?;
         row.map(|row| {
             Ok(Claim {
                 calendar: decode(
@@ -114,7 +114,7 @@ impl Calendars {
 
     /// Keeps the claim for another lease. `false`: it is lost.
     pub(crate) async fn renew(&self, claim: &Claim, lease: Duration) -> sqlx::Result<bool> {
-        let renewed = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.renew
             UPDATE sync.calendars
             SET lease_until = now() + make_interval(secs => $3)
@@ -124,8 +124,8 @@ impl Calendars {
             claim.epoch,
             seconds(lease),
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let renewed = self.database.answer(query).await?;
         Ok(renewed.rows_affected() == 1)
     }
 
@@ -136,7 +136,7 @@ impl Calendars {
         end: &End,
         coverage_every: Duration,
     ) -> sqlx::Result<Option<Ended>> {
-        sqlx::query_as!(
+        let query = sqlx::query_as!(
             Ended,
             r#"-- sync.calendars.end
             UPDATE sync.calendars
@@ -164,13 +164,13 @@ impl Calendars {
             seconds(end.poll),
             seconds(coverage_every),
         )
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(self.database.pool());
+        self.database.answer(query).await
     }
 
     /// Lets go without a result: the calendar stays dirty and can be claimed again at once.
     pub(crate) async fn release(&self, claim: &Claim) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.release
             UPDATE sync.calendars
             SET lease_until = '-infinity'
@@ -179,14 +179,14 @@ impl Calendars {
             claim.calendar.id.0,
             claim.epoch,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
     /// booking-command knows a later epoch than ours: goes past it, and lets go.
     pub(crate) async fn overtake(&self, claim: &Claim, current: i64) -> sqlx::Result<bool> {
-        let overtaken = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.overtake
             UPDATE sync.calendars
             SET epoch = $3::bigint + 1,
@@ -197,8 +197,8 @@ impl Calendars {
             claim.epoch,
             current,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let overtaken = self.database.answer(query).await?;
         Ok(overtaken.rows_affected() == 1)
     }
 
@@ -212,7 +212,7 @@ impl Calendars {
         failed: bool,
         not_found: bool,
     ) -> sqlx::Result<Option<i32>> {
-        sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             "-- sync.calendars.put_off
             UPDATE sync.calendars
             SET lease_until = '-infinity',
@@ -228,29 +228,29 @@ impl Calendars {
             failed,
             not_found,
         )
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(self.database.pool());
+        self.database.answer(query).await
     }
 
     /// Remembers that the link was reported failed, so that it is reported once, and reported
     /// verified when a listing works again.
     pub(crate) async fn reported_failed(&self, calendar: CalendarId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.reported_failed
             UPDATE sync.calendars
             SET access_role = NULL
             WHERE calendar_id = $1",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
     /// Calendars that are dirty, free and due, each at most once per `again`: the net under every
     /// lost message and every worker that died.
     pub(crate) async fn sweep(&self, again: Duration, limit: i64) -> sqlx::Result<Vec<Swept>> {
-        let rows = sqlx::query!(
+        let query = sqlx::query!(
             r#"-- sync.calendars.sweep
             UPDATE sync.calendars
             SET sweep_after = now() + make_interval(secs => $1)
@@ -270,8 +270,8 @@ impl Calendars {
             seconds(again),
             limit,
         )
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(self.database.pool());
+        let rows = self.database.answer(query).await?;
         Ok(rows
             .into_iter()
             .map(|row| Swept {
@@ -284,7 +284,7 @@ impl Calendars {
     /// Raises clean calendars whose poll is due; the sweep then finds them. The end of the listing
     /// sets the next poll, so a dirty calendar is never raised twice by this.
     pub(crate) async fn poll(&self, limit: i64) -> sqlx::Result<u64> {
-        let raised = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.poll
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
@@ -301,8 +301,8 @@ impl Calendars {
             )",
             limit,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
         Ok(raised.rows_affected())
     }
 }

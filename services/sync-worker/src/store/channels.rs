@@ -39,7 +39,7 @@ impl Channels {
     /// Takes the channel work of a calendar when it is due, for a minute. `false`: it is not due, or
     /// another worker is at it.
     pub(crate) async fn claim(&self, calendar: CalendarId) -> sqlx::Result<bool> {
-        let claimed = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.claim
             UPDATE sync.calendars
             SET channel_due_at = now() + interval '1 minute'
@@ -48,14 +48,14 @@ impl Channels {
               AND channel_due_at <= now()",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let claimed = self.database.answer(query).await?;
         Ok(claimed.rows_affected() == 1)
     }
 
     /// Takes the channel work of all calendars where it is due.
     pub(crate) async fn claim_due(&self, limit: i64) -> sqlx::Result<Vec<Calendar>> {
-        let rows = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.claim_due
             UPDATE sync.calendars
             SET channel_due_at = now() + interval '1 minute'
@@ -71,8 +71,8 @@ impl Channels {
             RETURNING calendar_id, tenant_id, resource_email, horizon_days",
             limit,
         )
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(self.database.pool());
+        let rows = self.database.answer(query).await?;
         rows.into_iter()
             .map(|row| {
                 let id = CalendarId(row.calendar_id);
@@ -83,7 +83,7 @@ impl Channels {
 
     /// Puts the next channel work of a calendar ahead.
     pub(crate) async fn due_in(&self, calendar: CalendarId, delay: Duration) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.due_in
             UPDATE sync.calendars
             SET channel_due_at = now() + make_interval(secs => $2)
@@ -91,8 +91,8 @@ impl Channels {
             calendar.0,
             seconds(delay),
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
@@ -107,7 +107,7 @@ impl Channels {
         calendar: CalendarId,
         delay: Duration,
     ) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.push_refused
             UPDATE sync.calendars
             SET push_refused_until = now() + make_interval(secs => $2),
@@ -116,8 +116,8 @@ impl Channels {
             calendar.0,
             seconds(delay),
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl Channels {
         calendar: CalendarId,
         subject: &str,
     ) -> sqlx::Result<bool> {
-        let begun = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.opening
             INSERT INTO sync.channels (channel_id, calendar_id, subject)
             SELECT $1::uuid, calendar_id, $3::text
@@ -141,8 +141,8 @@ impl Channels {
             calendar.0,
             subject,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let begun = self.database.answer(query).await?;
         Ok(begun.rows_affected() == 1)
     }
 
@@ -155,7 +155,7 @@ impl Channels {
         resource_id: &str,
         expires_at: Option<DateTime<Utc>>,
     ) -> sqlx::Result<bool> {
-        let in_use = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             r#"-- sync.channels.opened
             UPDATE sync.channels
             SET state = CASE WHEN state IN ('opening', 'open') THEN 'open' ELSE 'stopping' END,
@@ -167,14 +167,14 @@ impl Channels {
             resource_id,
             expires_at,
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(self.database.pool());
+        let in_use = self.database.answer(query).await?;
         Ok(in_use.unwrap_or(false))
     }
 
     /// Google did not open it.
     pub(crate) async fn failed(&self, channel: ChannelId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.failed
             UPDATE sync.channels
             SET state = 'failed'
@@ -182,8 +182,8 @@ impl Channels {
               AND state = 'opening'",
             channel.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
@@ -195,7 +195,7 @@ impl Channels {
         calendar: CalendarId,
         resource_id: &str,
     ) -> sqlx::Result<bool> {
-        let state = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             "-- sync.channels.heard
             SELECT state
             FROM sync.channels
@@ -204,8 +204,8 @@ impl Channels {
             channel.0,
             calendar.0,
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(self.database.pool());
+        let state = self.database.answer(query).await?;
         match state.as_deref() {
             Some("open") => Ok(true),
             Some("opening") => self.completed(channel, resource_id).await,
@@ -214,7 +214,7 @@ impl Channels {
     }
 
     async fn completed(&self, channel: ChannelId, resource_id: &str) -> sqlx::Result<bool> {
-        let live = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.completed
             UPDATE sync.channels
             SET state = 'open',
@@ -224,8 +224,8 @@ impl Channels {
             channel.0,
             resource_id,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let live = self.database.answer(query).await?;
         Ok(live.rows_affected() == 1)
     }
 
@@ -237,7 +237,7 @@ impl Channels {
         calendar: CalendarId,
         keep: Option<ChannelId>,
     ) -> sqlx::Result<Vec<LiveChannel>> {
-        let rows = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.retire
             UPDATE sync.channels
             SET state = 'stopping'
@@ -255,8 +255,8 @@ impl Channels {
             calendar.0,
             keep.map(|id| id.0),
         )
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(self.database.pool());
+        let rows = self.database.answer(query).await?;
         Ok(rows
             .into_iter()
             .map(|row| LiveChannel {
@@ -269,21 +269,21 @@ impl Channels {
 
     /// It is stopped, or can never be.
     pub(crate) async fn stopped(&self, channel: ChannelId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.stopped
             UPDATE sync.channels
             SET state = 'stopped'
             WHERE channel_id = $1",
             channel.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
     /// Forgets channels that are over since long, in one batch.
     pub(crate) async fn forget_old(&self, limit: i64) -> sqlx::Result<u64> {
-        let gone = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.channels.forget_old
             DELETE FROM sync.channels
             WHERE channel_id IN (
@@ -295,8 +295,8 @@ impl Channels {
             )",
             limit,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        let gone = self.database.answer(query).await?;
         Ok(gone.rows_affected())
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const COMPARE_LINKS: &str = "compare_links";
 /// Takes a job when it is due and puts its next due time ahead, so that no other replica does it
 /// too. A replica that dies in the middle only delays it by one interval.
 pub(crate) async fn take(pool: &PgPool, job: &str, every: Duration) -> sqlx::Result<bool> {
-    let taken = sqlx::query!(
+    let query = sqlx::query!(
         "-- sync.jobs.take
         UPDATE sync.jobs
         SET due_at = now() + make_interval(secs => $2)
@@ -21,7 +21,7 @@ pub(crate) async fn take(pool: &PgPool, job: &str, every: Duration) -> sqlx::Res
         job,
         seconds(every),
     )
-    .execute(pool)
-    .await?;
+    .execute(database.pool());
+    let taken = database.answer(query).await?;
     Ok(taken.rows_affected() == 1)
 }

@@ -13,7 +13,7 @@ use super::{
 impl Calendars {
     /// What coverage is made of.
     pub(crate) async fn standing(&self, calendar: CalendarId) -> sqlx::Result<Option<Standing>> {
-        sqlx::query_as!(
+        let query = sqlx::query_as!(
             Standing,
             r#"-- sync.calendars.standing
             SELECT
@@ -42,35 +42,35 @@ impl Calendars {
             WHERE c.calendar_id = $1"#,
             calendar.0,
         )
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(self.database.pool());
+        self.database.answer(query).await
     }
 
     /// Coverage was reported just now.
     pub(crate) async fn covered(&self, calendar: CalendarId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.covered
             UPDATE sync.calendars
             SET coverage_at = now()
             WHERE calendar_id = $1",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
     /// The row of a calendar.
     pub(crate) async fn find(&self, calendar: CalendarId) -> sqlx::Result<Option<Known>> {
-        let row = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.find
             SELECT tenant_id, resource_email, horizon_days, state, access_role
             FROM sync.calendars
             WHERE calendar_id = $1",
             calendar.0,
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(self.database.pool());
+        let row = self.database.answer(query).await?;
         row.map(|row| {
             Ok(Known {
                 calendar: decode(
@@ -90,7 +90,7 @@ impl Calendars {
     /// Makes the row of a verified link, or brings it up to date. It is not dirty by this: the
     /// channel is opened first.
     pub(crate) async fn open(&self, calendar: &Calendar, access_role: &str) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.open
             INSERT INTO sync.calendars AS c (calendar_id, tenant_id, resource_email, horizon_days, access_role)
             VALUES ($1, $2, $3, $4, $5)
@@ -111,14 +111,14 @@ impl Calendars {
             calendar.horizon_days,
             access_role,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
     /// Begins to close: nothing is claimed any more, and whoever is at it loses its claim.
     pub(crate) async fn closing(&self, calendar: CalendarId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.closing
             UPDATE sync.calendars
             SET state = 'closing',
@@ -129,8 +129,8 @@ impl Calendars {
               AND state = 'open'",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
@@ -140,7 +140,7 @@ impl Calendars {
         calendar: CalendarId,
         patience: Duration,
     ) -> sqlx::Result<bool> {
-        let long = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             r#"-- sync.calendars.closing_for_long
             SELECT closing_since <= now() - make_interval(secs => $2) AS "long!"
             FROM sync.calendars
@@ -149,14 +149,14 @@ impl Calendars {
             calendar.0,
             seconds(patience),
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(self.database.pool());
+        let long = self.database.answer(query).await?;
         Ok(long.unwrap_or(false))
     }
 
     /// Closed: the row stays, the cursor goes.
     pub(crate) async fn closed(&self, calendar: CalendarId) -> sqlx::Result<()> {
-        sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.closed
             UPDATE sync.calendars
             SET state = 'closed',
@@ -168,8 +168,8 @@ impl Calendars {
               AND state = 'closing'",
             calendar.0,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl Calendars {
         after: Option<CalendarId>,
         limit: i64,
     ) -> sqlx::Result<Vec<Known>> {
-        let rows = sqlx::query!(
+        let query = sqlx::query!(
             "-- sync.calendars.not_closed
             SELECT calendar_id, tenant_id, resource_email, horizon_days, state, access_role
             FROM sync.calendars
@@ -190,8 +190,8 @@ impl Calendars {
             after.map(|id| id.0),
             limit,
         )
-        .fetch_all(&self.pool)
-        .await?;
+        .fetch_all(self.database.pool());
+        let rows = self.database.answer(query).await?;
         rows.into_iter()
             .map(|row| {
                 let id = CalendarId(row.calendar_id);
@@ -207,7 +207,7 @@ impl Calendars {
 
     /// Numbers for the metrics.
     pub(crate) async fn counts(&self) -> sqlx::Result<Counts> {
-        sqlx::query_as!(
+        let query = sqlx::query_as!(
             Counts,
             r#"-- sync.calendars.counts
             SELECT
@@ -217,7 +217,7 @@ impl Calendars {
             FROM sync.calendars
             WHERE state = 'open'"#,
         )
-        .fetch_one(&self.pool)
-        .await
+        .fetch_one(self.database.pool());
+        self.database.answer(query).await
     }
 }

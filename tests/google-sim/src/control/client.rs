@@ -95,7 +95,10 @@ impl ControlClient {
         )
     }
 
-    async fn ask<T: DeserializeOwned>(&self, command: Command) -> Result<T, ControlError> {
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        command: Command,
+    ) -> Result<T, ControlError> {
         serde_json::from_value(self.execute(&command).await?).map_err(ControlError::Unreadable)
     }
 

@@ -1,6 +1,7 @@
 //! Everything that can be asked of the simulator, as data: bodies of `POST /control/{action}` and
 //! lines of a seed file.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -112,6 +113,64 @@ pub enum Command {
         room: String,
         event: String,
         timeout_ms: u64,
+    },
+    /// Changes fields of one occurrence of a series; answers its id. `original_start` is when it
+    /// begins by the rule, as in all actions on one.
+    ChangeOccurrence {
+        calendar: String,
+        event: String,
+        original_start: When,
+        changes: Map<String, Value>,
+    },
+    /// Gives one occurrence new times; answers its id.
+    MoveOccurrence {
+        calendar: String,
+        event: String,
+        original_start: When,
+        start: When,
+        end: When,
+    },
+    /// Cancels one occurrence; answers its id.
+    CancelOccurrence {
+        calendar: String,
+        event: String,
+        original_start: When,
+    },
+    /// Adds a room to one occurrence only; answers the occurrence's id.
+    InviteRoomToOccurrence {
+        calendar: String,
+        event: String,
+        original_start: When,
+        room: String,
+    },
+    /// "This and following": ends a series before an occurrence and begins a new one there with
+    /// changes; answers the new one's id.
+    SplitSeries {
+        calendar: String,
+        event: String,
+        original_start: When,
+        changes: Map<String, Value>,
+    },
+    /// Answers one occurrence as the calendar's owner; answers its id.
+    RespondOccurrence {
+        calendar: String,
+        event: String,
+        original_start: When,
+        answer: Answer,
+    },
+    /// Makes another user the organizer of an event or a whole series.
+    HandOver {
+        calendar: String,
+        event: String,
+        to: String,
+    },
+    /// Deletes a user with the calendar; the user's events stay on the others' calendars.
+    DeleteAccount { user: String },
+    /// What takes place on a calendar between two instants, series expanded.
+    Occurrences {
+        calendar: String,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
     },
     /// All copies on a calendar, cancelled ones too, as its owner sees them.
     Events { calendar: String },

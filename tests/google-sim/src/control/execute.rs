@@ -110,6 +110,68 @@ impl Control {
                 let timeout = Duration::from_millis(timeout_ms);
                 told(self.room(&room).wait_answered(&event, timeout).await?)
             }
+            Command::ChangeOccurrence {
+                calendar,
+                event,
+                original_start,
+                changes,
+            } => told(self.user(&calendar).change_occurrence(
+                &event,
+                &original_start,
+                Value::Object(changes),
+            )?),
+            Command::MoveOccurrence {
+                calendar,
+                event,
+                original_start,
+                start,
+                end,
+            } => told(
+                self.user(&calendar)
+                    .move_occurrence(&event, &original_start, start, end)?,
+            ),
+            Command::CancelOccurrence {
+                calendar,
+                event,
+                original_start,
+            } => told(
+                self.user(&calendar)
+                    .cancel_occurrence(&event, &original_start)?,
+            ),
+            Command::InviteRoomToOccurrence {
+                calendar,
+                event,
+                original_start,
+                room,
+            } => told(self.user(&calendar).invite_room_to_occurrence(
+                &event,
+                &original_start,
+                &room,
+            )?),
+            Command::SplitSeries {
+                calendar,
+                event,
+                original_start,
+                changes,
+            } => told(self.split(&calendar, &event, &original_start, Value::Object(changes))?),
+            Command::RespondOccurrence {
+                calendar,
+                event,
+                original_start,
+                answer,
+            } => told(
+                self.room(&calendar)
+                    .respond_occurrence(&event, &original_start, answer)?,
+            ),
+            Command::HandOver {
+                calendar,
+                event,
+                to,
+            } => done(self.user(&calendar).hand_over(&event, &to)),
+            Command::DeleteAccount { user } => done(self.user(&user).delete_account()),
+            Command::Occurrences { calendar, from, to } => {
+                told(self.occurrences(&calendar, from, to)?)
+            }
             Command::Events { calendar } => told(self.events(&calendar)?),
             Command::Event { calendar, event } => self.event(&calendar, &event),
             Command::InjectItem { calendar, item } => done(self.room(&calendar).inject_item(item)),

@@ -11,6 +11,8 @@ mod execute;
 pub(crate) mod http;
 mod org;
 mod people;
+mod series;
+mod series_client;
 mod types;
 
 pub use client::ControlClient;
@@ -18,4 +20,5 @@ pub use command::{Command, HoldId};
 pub use entry::Control;
 pub use org::OrgControl;
 pub use people::{RoomControl, UserControl};
+pub use series::instance_id;
 pub use types::{Answer, Channel, ControlError, NewEvent, NewRoom, NewUser};

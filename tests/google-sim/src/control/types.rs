@@ -227,6 +227,9 @@ pub struct NewEvent {
     /// Addresses of the people to invite.
     #[serde(default)]
     pub guests: Vec<String>,
+    /// The lines of a series, such as `RRULE:FREQ=WEEKLY`.
+    #[serde(default)]
+    pub recurrence: Vec<String>,
     /// Any further fields of Google's event resource.
     #[serde(default)]
     pub extra: BTreeMap<String, Value>,
@@ -251,8 +254,29 @@ impl NewEvent {
             end,
             rooms: Vec::new(),
             guests: Vec::new(),
+            recurrence: Vec::new(),
             extra: BTreeMap::new(),
         }
+    }
+
+    /// Repeated by a rule such as `FREQ=WEEKLY;COUNT=4`, or by another line such as `RDATE:…`; may
+    /// be called again for more lines. Without [`Self::in_zone`] the series goes by UTC.
+    #[must_use]
+    pub fn repeating(mut self, line: &str) -> Self {
+        self.recurrence.push(if line.contains(':') {
+            line.to_owned()
+        } else {
+            format!("RRULE:{line}")
+        });
+        self
+    }
+
+    /// Entered in this zone, by whose clock a series goes.
+    #[must_use]
+    pub fn in_zone(mut self, zone: &str) -> Self {
+        self.start = self.start.in_zone(zone);
+        self.end = self.end.in_zone(zone);
+        self
     }
 
     /// With a title.
@@ -292,7 +316,7 @@ impl NewEvent {
 
     /// The body that Google's own web page would send for the organizer: with guests, the
     /// organizer is one of the attendees; without, there are none.
-    pub(crate) fn body(self, organizer: Option<&str>) -> Map<String, Value> {
+    pub(crate) fn body(mut self, organizer: Option<&str>) -> Map<String, Value> {
         let mut attendees = Vec::new();
         if let Some(organizer) = organizer.filter(|_| self.rooms.len() + self.guests.len() > 0) {
             attendees.push(json!({"email": organizer, "responseStatus": "accepted"}));
@@ -300,6 +324,14 @@ impl NewEvent {
         let invited = self.guests.into_iter().chain(self.rooms);
         attendees.extend(invited.map(|mail| json!({"email": mail})));
         let mut body: Map<String, Value> = self.extra.into_iter().collect();
+        if !self.recurrence.is_empty() {
+            for when in [&mut self.start, &mut self.end] {
+                if when.date.is_none() && when.time_zone.is_none() {
+                    when.time_zone = Some("UTC".to_owned());
+                }
+            }
+            body.insert("recurrence".to_owned(), json!(self.recurrence));
+        }
         if !attendees.is_empty() {
             body.insert("attendees".to_owned(), Value::Array(attendees));
         }

@@ -129,3 +129,19 @@ fn canonical(status: u16) -> &'static str {
         _ => "INTERNAL",
     }
 }
+
+/// The same answer without a field.
+pub(super) async fn without(response: Response, field: &str) -> Response {
+    let (parts, body) = response.into_parts();
+    // The simulator's own answers are whole in memory.
+    let bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
+    let Ok(Value::Object(mut answer)) = serde_json::from_slice(&bytes) else {
+        return Response::from_parts(parts, bytes.into());
+    };
+    answer.remove(field);
+    let mut response = (parts.status, Json(answer)).into_response();
+    *response.extensions_mut() = parts.extensions;
+    response
+}

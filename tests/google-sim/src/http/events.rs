@@ -1,4 +1,4 @@
-//! `events`: list, get, insert, patch, update, delete.
+//! `events`: list, instances, get, insert, patch, update, delete.
 
 use std::sync::Arc;
 
@@ -35,6 +35,22 @@ pub(super) async fn list(
     })
 }
 
+pub(super) async fn instances(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Extension(Named(calendar)): Extension<Named>,
+    Extension(Parameters(parameters)): Extension<Parameters>,
+    Path((_, event)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let query = ListQuery::read_for_instances(&parameters)?;
+    core.read(|world| {
+        let role = role_of(world, &caller, &calendar)?;
+        world
+            .instances(&calendar, &event, role, &query)
+            .map(json_answer)
+    })
+}
+
 pub(super) async fn get(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
@@ -44,7 +60,7 @@ pub(super) async fn get(
 ) -> Result<Response, ApiError> {
     core.read(|world| {
         let role = role_of(world, &caller, &calendar)?;
-        if preconditions::is_known(&headers, &world.copy(&calendar, &event)?.etag()) {
+        if preconditions::is_known(&headers, &world.find(&calendar, &event)?.etag()) {
             return Ok(StatusCode::NOT_MODIFIED.into_response());
         }
         world.view_for(&calendar, &event, role).map(json_answer)
@@ -117,7 +133,7 @@ fn change(
 ) -> Result<Response, ApiError> {
     core.act(|world| {
         let role = writer(world, caller, calendar)?;
-        preconditions::if_match(headers, &world.live_copy(calendar, event)?.etag())?;
+        preconditions::if_match(headers, &world.find_live(calendar, event)?.etag())?;
         apply(world)?;
         world.view_for(calendar, event, role).map(json_answer)
     })

@@ -82,6 +82,7 @@ pub(super) async fn gate(
                 .ok()
                 .map(|caller| caller.charged().to_owned())
         });
+    let later_page = parameters.iter().any(|(name, _)| name == "pageToken");
     let number = core.ledger.begin(Call {
         number: 0,
         at: Utc::now(),
@@ -97,7 +98,7 @@ pub(super) async fn gate(
         reason: None,
     });
     core.changes.send_modify(|count| *count += 1);
-    let effect = core.faults.meet(operation, calendar.as_deref());
+    let effect = core.faults.meet(operation, calendar.as_deref(), later_page);
     request.extensions_mut().insert(Parameters(parameters));
     if let Some(calendar) = calendar {
         request.extensions_mut().insert(Named(calendar));
@@ -143,6 +144,7 @@ async fn play(
         }
         Some(Effect::Html502) => envelope::html_502(),
         Some(Effect::Garbage) => envelope::garbage(),
+        Some(Effect::WithoutSyncToken) => envelope::without(run.await, "nextSyncToken").await,
         Some(Effect::CloseConnection) => {
             cut.cut();
             closed(Response::default())
@@ -250,7 +252,11 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
 
 fn scopes_for(operation: Operation) -> &'static [&'static str] {
     match operation {
-        Operation::List | Operation::Get | Operation::Watch | Operation::Stop => &[
+        Operation::List
+        | Operation::Instances
+        | Operation::Get
+        | Operation::Watch
+        | Operation::Stop => &[
             CALENDAR,
             CALENDAR_READONLY,
             EVENTS,

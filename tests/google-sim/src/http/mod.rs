@@ -58,6 +58,10 @@ fn routes(core: Arc<Core>) -> Router {
                 .put(events::update)
                 .delete(events::delete),
         )
+        .route(
+            "/calendar/v3/calendars/{calendar}/events/{event}/instances",
+            get(events::instances),
+        )
         .route("/calendar/v3/channels/stop", post(watch::stop))
         .route(
             "/admin/directory/v1/customer/{customer}/resources/calendars",

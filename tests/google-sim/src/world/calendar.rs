@@ -87,6 +87,13 @@ impl World {
         }
     }
 
+    /// A copy or an occurrence of a live series that can be changed.
+    pub(crate) fn find_live(&self, calendar: &str, id: &str) -> Result<Copy, ApiError> {
+        Some(self.find(calendar, id)?)
+            .filter(Copy::is_live)
+            .ok_or_else(ApiError::deleted)
+    }
+
     /// Changes a copy and notes that it changed: new etag, new `updated`, a place in deltas and a
     /// notification. A copy that does not exist is left at that.
     pub(crate) fn touch(&mut self, calendar: &str, id: &str, change: impl FnOnce(&mut Copy)) {
@@ -98,7 +105,12 @@ impl World {
         else {
             return;
         };
+        let earlier = copy.is_master().then(|| copy.content.clone());
         change(copy);
+        let reshaped = earlier.filter(|earlier| {
+            earlier.recurrence != copy.content.recurrence || !earlier.same_times(&copy.content)
+        });
+        copy.former.extend(reshaped.map(|earlier| (count, earlier)));
         copy.changed = count;
         copy.updated = now.max(copy.updated + chrono::Duration::milliseconds(1));
         self.notify(calendar);
@@ -159,11 +171,13 @@ impl World {
         id: &str,
         fields: &[&str],
     ) -> Result<(), ApiError> {
-        self.copy(calendar, id)?;
-        self.touch(&calendar.to_lowercase(), id, |copy| {
-            copy.hidden = fields.iter().map(|&field| field.to_owned()).collect();
-        });
-        Ok(())
+        self.find(calendar, id)?;
+        self.singled_out(calendar, id, |world| {
+            world.touch(&calendar.to_lowercase(), id, |copy| {
+                copy.hidden = fields.iter().map(|&field| field.to_owned()).collect();
+            });
+            Ok(())
+        })
     }
 
     /// Leaves a notification of every live channel on a calendar in the effects, once per act.

@@ -16,10 +16,14 @@ pub(crate) struct Cursor {
     /// Changes after this count are left to the next delta.
     pub(crate) upto: u64,
     /// The last item's place on the page before.
-    pub(crate) after: u64,
+    pub(crate) after: Option<Place>,
     /// The page before was an empty one.
     pub(crate) blank: bool,
 }
+
+/// Where an item stands in its listing: by class, then by count, then by id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place(pub(crate) u8, pub(crate) u64, pub(crate) String);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Kind {

@@ -19,6 +19,8 @@ pub(crate) struct Content {
     pub(crate) status: Option<String>,
     pub(crate) start: Option<When>,
     pub(crate) end: Option<When>,
+    /// The lines of a series; empty in everything else.
+    pub(crate) recurrence: Vec<String>,
     pub(crate) attendees: Vec<Attendee>,
     pub(crate) visibility: Option<String>,
     pub(crate) event_type: Option<String>,
@@ -42,6 +44,7 @@ impl Default for Content {
             status: None,
             start: None,
             end: None,
+            recurrence: Vec::new(),
             attendees: Vec::new(),
             visibility: None,
             event_type: None,
@@ -76,11 +79,20 @@ pub(crate) struct Attendee {
     pub(crate) additional_guests: Option<u32>,
 }
 
+/// Which occurrence of which series an exception is. It never changes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Origin {
+    pub(crate) master: String,
+    /// When the occurrence begins by the rule, wherever it was moved to.
+    pub(crate) start: When,
+}
+
 /// The copy's own state, in Google's `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Live,
-    /// Cancelled with its details: on the organizer's calendar, or removed by the guest.
+    /// Cancelled with its details: on the organizer's calendar, or removed by the guest. Also a
+    /// cancelled occurrence of a series that goes on.
     Cancelled,
     /// Cancelled, of which only the id is left.
     Tombstone,
@@ -104,6 +116,10 @@ pub(crate) struct Copy {
     pub(crate) request: u64,
     /// Fields left out wherever the copy is listed.
     pub(crate) hidden: BTreeSet<String>,
+    /// Present in exceptions of a series.
+    pub(crate) origin: Option<Origin>,
+    /// What the times and lines of a series were before, each with the world's count at its end.
+    pub(crate) former: Vec<(u64, Content)>,
     pub(crate) content: Content,
 }
 
@@ -184,8 +200,9 @@ impl Content {
     fn merge(mut base: Map<String, Value>, changes: Map<String, Value>) -> Result<Self, ApiError> {
         for (field, value) in changes {
             match (field.as_str(), value) {
-                ("recurrence" | "recurringEventId", _) => {
-                    return Err(ApiError::invalid("google-sim has no series yet."));
+                ("start" | "end", Value::Object(mut when)) => {
+                    keep_zone(base.get(&field), &mut when);
+                    base.insert(field, Value::Object(when));
                 }
                 ("extendedProperties", Value::Object(groups)) => {
                     merge_properties(&mut base, groups);
@@ -223,6 +240,7 @@ impl Content {
         if end.instant(chrono_tz::UTC) < start.instant(chrono_tz::UTC) {
             return Err(ApiError::time_range_empty());
         }
+        self.check_recurrence()?;
         for entry in &self.attendees {
             if !entry.email.contains('@') {
                 return Err(ApiError::new(400, "required", "Missing attendee email."));
@@ -259,6 +277,16 @@ impl Content {
                 .map(|when| (when.is_day(), when.instant(chrono_tz::UTC)))
         };
         instant(&self.start) == instant(&other.start) && instant(&self.end) == instant(&other.end)
+    }
+}
+
+/// A time that is patched without a zone stays in the zone that it had.
+fn keep_zone(before: Option<&Value>, when: &mut Map<String, Value>) {
+    let zone = before.and_then(|before| before.get("timeZone")).cloned();
+    if let Some(zone) = zone.filter(|zone| !zone.is_null())
+        && when.contains_key("dateTime")
+    {
+        when.entry("timeZone").or_insert(zone);
     }
 }
 

@@ -1,10 +1,12 @@
 //! `events.list`: full listings and deltas, page by page.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::{
     calendar::Calendar,
-    cursor::{Cursor, Kind},
+    cursor::{Cursor, Kind, Place},
     error::ApiError,
     event::Copy,
     query::ListQuery,
@@ -17,6 +19,26 @@ use super::{
 const USUAL_PAGE: usize = 250;
 const LARGEST_PAGE: usize = 2500;
 
+/// Everything that a listing will show over its pages.
+pub(super) struct Listing<'a>(Vec<(Place, Item<'a>)>);
+
+enum Item<'a> {
+    Copy(Box<Cow<'a, Copy>>),
+    Odd(&'a Value),
+}
+
+impl<'a> Listing<'a> {
+    /// Copies in the order in which they come.
+    pub(super) fn numbered(copies: Vec<Cow<'a, Copy>>) -> Self {
+        let numbered = (1..).zip(copies);
+        Self(
+            numbered
+                .map(|(number, copy)| (Place(0, number, String::new()), Item::Copy(Box::new(copy))))
+                .collect(),
+        )
+    }
+}
+
 impl World {
     /// One page of a calendar's events as somebody with this role sees them.
     pub(crate) fn list(
@@ -27,12 +49,33 @@ impl World {
     ) -> Result<Value, ApiError> {
         let calendar = self.calendar(calendar)?;
         let cursor = self.begin(calendar, query)?;
+        let listing = self.listing(calendar, query, &cursor);
+        Ok(self.page(
+            calendar,
+            role,
+            query,
+            cursor,
+            listing,
+            query.can_be_synced(),
+        ))
+    }
+
+    /// Writes one page of a listing.
+    pub(super) fn page(
+        &self,
+        calendar: &Calendar,
+        role: Role,
+        query: &ListQuery,
+        cursor: Cursor,
+        listing: Listing<'_>,
+        synced: bool,
+    ) -> Value {
         let blank = self.settings.empty_pages && !cursor.blank;
-        let mut items = if blank {
-            Vec::new()
-        } else {
-            self.items(calendar, role, query, &cursor)
-        };
+        let mut items = listing.0;
+        if blank {
+            items.clear();
+        }
+        items.retain(|(place, _)| cursor.after.as_ref().is_none_or(|after| place > after));
         let size = query
             .max_results
             .unwrap_or(USUAL_PAGE)
@@ -50,33 +93,44 @@ impl World {
             "accessRole": role.as_str(),
             "defaultReminders": [],
         });
+        let view = View {
+            role,
+            zone,
+            max_attendees: query.max_attendees,
+            strip_cancelled: query.show_deleted != Some(true),
+        };
+        page["items"] = items
+            .iter()
+            .map(|(_, item)| match item {
+                Item::Copy(copy) => self.show(calendar, copy, view),
+                Item::Odd(item) => (*item).clone(),
+            })
+            .collect();
         if more {
-            let after = items.last().map_or(cursor.after, |(place, _)| *place);
             let next = Cursor {
                 kind: Kind::Page,
                 parameters: query.fingerprint,
-                after,
+                after: items.pop().map_or(cursor.after, |(place, _)| Some(place)),
                 blank,
                 ..cursor
             };
             page["nextPageToken"] = json!(next.write());
-        } else if query.can_be_synced() {
+        } else if synced {
             let next = Cursor {
                 kind: Kind::Sync,
                 parameters: query.sync_fingerprint,
                 since: Some(cursor.upto),
-                after: 0,
+                after: None,
                 blank: false,
                 ..cursor
             };
             page["nextSyncToken"] = json!(next.write());
         }
-        page["items"] = items.into_iter().map(|(_, item)| item).collect();
-        Ok(page)
+        page
     }
 
     /// Where this page begins: at the page token, after the sync token, or at the beginning.
-    fn begin(&self, calendar: &Calendar, query: &ListQuery) -> Result<Cursor, ApiError> {
+    pub(super) fn begin(&self, calendar: &Calendar, query: &ListQuery) -> Result<Cursor, ApiError> {
         if let Some(min) = query.updated_min {
             let limit = chrono::Duration::from_std(self.settings.updated_min_limit)
                 .unwrap_or(chrono::Duration::MAX);
@@ -91,7 +145,7 @@ impl World {
             parameters: query.fingerprint,
             since: None,
             upto: self.last_count,
-            after: 0,
+            after: None,
             blank: false,
         };
         let synced = query
@@ -114,66 +168,54 @@ impl World {
         })
     }
 
-    /// All items from the cursor on, in order, each with its place.
-    fn items(
+    /// All items of a listing in order, each with its place.
+    fn listing<'a>(
         &self,
-        calendar: &Calendar,
-        role: Role,
+        calendar: &'a Calendar,
         query: &ListQuery,
         cursor: &Cursor,
-    ) -> Vec<(u64, Value)> {
-        let zone = query.time_zone.unwrap_or(calendar.zone);
-        let with_deleted = query.show_deleted == Some(true);
-        let view = View {
-            role,
-            zone,
-            max_attendees: query.max_attendees,
-            strip_cancelled: !with_deleted,
+    ) -> Listing<'a> {
+        let mut copies = match cursor.since {
+            Some(since) => self.select_changed(calendar, query, since, cursor.upto),
+            None => self.select(calendar, query),
         };
-        let place = |copy: &Copy| {
-            if cursor.since.is_some() {
-                copy.changed
-            } else {
-                copy.index
-            }
-        };
-        let wanted = |copy: &&Copy| match cursor.since {
-            Some(since) => {
-                copy.changed > since && copy.changed <= cursor.upto && matches_types(query, copy)
-            }
-            None => {
-                (copy.is_live() || with_deleted || query.updated_min.is_some())
-                    && matches(query, calendar, copy)
-            }
-        };
-        let mut copies: Vec<&Copy> = calendar.events.values().filter(wanted).collect();
         match query.order_by.as_deref() {
             Some("startTime") => copies.sort_by_key(|copy| copy.span(calendar.zone).0),
             Some(_) => copies.sort_by_key(|copy| copy.updated),
-            None => {
-                let odd = calendar
-                    .odd
-                    .iter()
-                    .filter(|(count, _)| cursor.since.is_none_or(|since| *count > since))
-                    .filter(|(count, _)| *count <= cursor.upto)
-                    .map(|(count, item)| (*count, item.clone()));
-                let shown = copies
-                    .iter()
-                    .map(|copy| (place(copy), self.show(calendar, copy, view)));
-                let mut items: Vec<_> = shown
-                    .chain(odd)
-                    .filter(|(place, _)| *place > cursor.after)
-                    .collect();
-                items.sort_by_key(|(place, _)| *place);
-                return items;
-            }
+            None => return self.as_they_come(calendar, cursor, copies),
         }
-        // Ordered listings count their items from 1.
-        (1..)
-            .zip(copies)
-            .filter(|(place, _)| *place > cursor.after)
-            .map(|(place, copy)| (place, self.show(calendar, copy, view)))
-            .collect()
+        Listing::numbered(copies)
+    }
+
+    /// By age in full listings, by change in deltas, with what was injected among them.
+    fn as_they_come<'a>(
+        &self,
+        calendar: &'a Calendar,
+        cursor: &Cursor,
+        copies: Vec<Cow<'a, Copy>>,
+    ) -> Listing<'a> {
+        let late = u8::from(self.settings.exceptions_first);
+        let place = |copy: &Copy| {
+            let count = match cursor.since {
+                Some(_) => copy.changed,
+                None => copy.index,
+            };
+            let class = if copy.origin.is_none() { late } else { 0 };
+            Place(class, count, copy.id.clone())
+        };
+        let odd = calendar
+            .odd
+            .iter()
+            .filter(|(count, _)| cursor.since.is_none_or(|since| *count > since))
+            .filter(|(count, _)| *count <= cursor.upto)
+            .map(|(count, item)| (Place(late, *count, String::new()), Item::Odd(item)));
+        let mut items: Vec<_> = copies
+            .into_iter()
+            .map(|copy| (place(&copy), Item::Copy(Box::new(copy))))
+            .chain(odd)
+            .collect();
+        items.sort_by(|one, other| one.0.cmp(&other.0));
+        Listing(items)
     }
 }
 
@@ -201,39 +243,4 @@ fn check(
         ));
     }
     Ok(cursor)
-}
-
-/// Whether a copy belongs into a full listing with these filters.
-fn matches(query: &ListQuery, calendar: &Calendar, copy: &Copy) -> bool {
-    let (start, end) = copy.span(calendar.zone);
-    let content = &copy.content;
-    let properties = &content.extended_properties;
-    let contains = |text: &String| {
-        [&content.summary, &content.description, &content.location]
-            .into_iter()
-            .flatten()
-            .any(|field| field.to_lowercase().contains(text))
-    };
-    query.time_min.is_none_or(|min| end > min)
-        && query.time_max.is_none_or(|max| start < max)
-        && query.updated_min.is_none_or(|min| copy.updated >= min)
-        && query
-            .ical_uid
-            .as_ref()
-            .is_none_or(|uid| copy.ical_uid == *uid)
-        && query.text.as_ref().is_none_or(contains)
-        && query
-            .private
-            .iter()
-            .all(|(name, value)| properties.private.get(name) == Some(value))
-        && query
-            .shared
-            .iter()
-            .all(|(name, value)| properties.shared.get(name) == Some(value))
-        && matches_types(query, copy)
-}
-
-fn matches_types(query: &ListQuery, copy: &Copy) -> bool {
-    let kind = copy.content.event_type.as_deref().unwrap_or("default");
-    query.event_types.is_empty() || query.event_types.iter().any(|wanted| wanted == kind)
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::error::ApiError;
+use super::{error::ApiError, when::When};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListQuery {
@@ -25,6 +25,8 @@ pub(crate) struct ListQuery {
     pub(crate) event_types: Vec<String>,
     pub(crate) max_attendees: Option<usize>,
     pub(crate) time_zone: Option<Tz>,
+    /// Of `events.instances`: only the occurrence that begins then by the rule.
+    pub(crate) original_start: Option<When>,
     /// Identifies all parameters but the page token.
     pub(crate) fingerprint: u64,
     /// Identifies the parameters that a sync token is bound to.
@@ -79,6 +81,27 @@ impl ListQuery {
         Ok(query)
     }
 
+    /// Those of `events.instances`, which knows no sync token and no order.
+    pub(crate) fn read_for_instances(parameters: &[(String, String)]) -> Result<Self, ApiError> {
+        const KNOWN: [&str; 9] = [
+            "timeMin",
+            "timeMax",
+            "showDeleted",
+            "originalStart",
+            "maxResults",
+            "maxAttendees",
+            "pageToken",
+            "timeZone",
+            "quotaUser",
+        ];
+        let known: Vec<_> = parameters
+            .iter()
+            .filter(|(name, _)| KNOWN.contains(&name.as_str()))
+            .cloned()
+            .collect();
+        Self::read(&known)
+    }
+
     fn take(&mut self, name: &str, value: &str) -> Result<(), ApiError> {
         match name {
             "maxResults" => {
@@ -112,6 +135,7 @@ impl ListQuery {
                         .map_err(|_| ApiError::invalid_parameter("timeZone", "Unknown zone."))?,
                 );
             }
+            "originalStart" => self.original_start = Some(original_start(value)?),
             _ => {}
         }
         Ok(())
@@ -172,6 +196,14 @@ fn number(name: &'static str, value: &str) -> Result<usize, ApiError> {
     value
         .parse()
         .map_err(|_| ApiError::invalid_parameter(name, "Invalid value."))
+}
+
+/// A date or an instant.
+fn original_start(value: &str) -> Result<When, ApiError> {
+    value.parse().map(When::on).or_else(|_| {
+        let instant = instant("originalStart", value)?;
+        Ok(When::at(instant))
+    })
 }
 
 /// RFC 3339 with an offset; fractions of a second are ignored.

@@ -1,9 +1,15 @@
 //! The worker that answers invitations for rooms.
+//!
+//! A series is accepted if at least half of its dates are free and not too many are taken; the
+//! taken ones are declined each for itself. An exception is answered like a single event.
+
+use chrono::{DateTime, Utc};
 
 use super::{
     calendar::Calendar,
     event::Copy,
     roles::Role,
+    series::Part,
     state::{Effect, World},
 };
 use crate::control::Answer;
@@ -45,22 +51,60 @@ impl World {
         if !open || !automatic {
             return;
         }
-        let free = !calendar.events.values().any(|other| {
-            other.id != copy.id && blocks(calendar, other) && overlap(calendar, copy, other)
-        });
-        let answer = if free && self.may_book(calendar, &copy.organizer) {
-            Answer::Accepted
-        } else {
-            Answer::Declined
+        let declined = self.conflicts(calendar, copy);
+        let allowed = self.may_book(calendar, &copy.organizer);
+        let (answer, dates) = match declined {
+            Some(dates) if allowed => (Answer::Accepted, dates),
+            _ => (Answer::Declined, Vec::new()),
         };
         // It was found live and invited a moment ago.
         let _ = self.respond(mail, event, answer);
+        for date in dates {
+            // An occurrence of the series that was just accepted.
+            let _ = self.respond(mail, &date, Answer::Declined);
+        }
+        self.ask_about_exceptions(mail, event);
+    }
+
+    /// Dates that became exceptions before their series was answered still wait for an answer.
+    fn ask_about_exceptions(&mut self, mail: &str, master: &str) {
+        for id in self.exception_ids(mail, master) {
+            if self.answer_of(mail, &id) == Some(Answer::NeedsAction) {
+                self.ask_room(mail, &id);
+            }
+        }
     }
 
     /// What a room has answered; `None` if it is not invited.
     pub(crate) fn answer_of(&self, mail: &str, event: &str) -> Option<Answer> {
-        let copy = self.live_copy(mail, event).ok()?;
+        let copy = self.find_live(mail, event).ok()?;
         copy.answer(mail).map(Answer::read)
+    }
+
+    /// The dates of a series on which the room is taken; `None` if there are too many of them, or
+    /// if the room is taken when a single event wants it.
+    fn conflicts(&self, room: &Calendar, asked: &Copy) -> Option<Vec<String>> {
+        if !asked.is_master() {
+            let span = asked.span(room.zone);
+            return busy(room, asked, span).is_empty().then(Vec::new);
+        }
+        let dates = room.plain_occurrences(asked, Part::first(self.settings.most_instances));
+        let spans: Vec<Span> = dates.iter().map(|date| date.span(room.zone)).collect();
+        let first = spans.iter().map(|span| span.0).min();
+        let last = spans.iter().map(|span| span.1).max();
+        let (Some(first), Some(last)) = (first, last) else {
+            return Some(Vec::new());
+        };
+        let busy = busy(room, asked, (first, last));
+        let total = dates.len();
+        let taken: Vec<String> = dates
+            .into_iter()
+            .zip(spans)
+            .filter(|(_, span)| busy.iter().any(|other| overlap(*span, *other)))
+            .map(|(date, _)| date.id)
+            .collect();
+        let half_free = (total - taken.len()) * 2 >= total;
+        (half_free && taken.len() <= self.settings.series_conflict_limit).then_some(taken)
     }
 
     /// Whether a booker has the right to book: by the domain's setting, by reading the calendar,
@@ -94,7 +138,39 @@ fn blocks(room: &Calendar, copy: &Copy) -> bool {
     copy.is_live() && taken && copy.content.transparency.as_deref() != Some("transparent")
 }
 
-fn overlap(room: &Calendar, one: &Copy, other: &Copy) -> bool {
-    let (one, other) = (one.span(room.zone), other.span(room.zone));
+/// When the room is taken by others within a span.
+fn busy(room: &Calendar, asked: &Copy, within: Span) -> Vec<Span> {
+    let of_asked = |other: &Copy| {
+        other.id == asked.id
+            || asked.is_master()
+                && other
+                    .origin
+                    .as_ref()
+                    .is_some_and(|origin| origin.master == asked.id)
+    };
+    let part = Part {
+        from: Some(within.0),
+        to: Some(within.1),
+        most: usize::MAX,
+    };
+    let mut spans = Vec::new();
+    for other in room.events.values() {
+        if of_asked(other) || !blocks(room, other) {
+            continue;
+        }
+        if other.is_master() {
+            let dates = room.plain_occurrences(other, part);
+            spans.extend(dates.iter().map(|date| date.span(room.zone)));
+        } else {
+            spans.push(other.span(room.zone));
+        }
+    }
+    spans.retain(|span| overlap(*span, within));
+    spans
+}
+
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
+fn overlap(one: Span, other: Span) -> bool {
     one.0 < other.1 && other.0 < one.1
 }

@@ -20,7 +20,8 @@ impl World {
         for entry in before {
             let guest = self.primary(&entry.email);
             if guest != organizer && !invited.contains(&guest) {
-                self.cancel_copy(&guest, id, State::Tombstone);
+                let state = self.left_behind(&guest, id);
+                self.cancel_copy(&guest, id, state);
             }
         }
         for guest in invited {
@@ -36,12 +37,23 @@ impl World {
         answer: Answer,
     ) -> Result<(), ApiError> {
         let calendar = calendar.to_lowercase();
-        let own = self.live_copy(&calendar, id)?.clone();
-        if own.entry(&calendar).is_none() {
+        self.singled_out(&calendar, id, |world| {
+            world.answer_everywhere(&calendar, id, answer)
+        })
+    }
+
+    fn answer_everywhere(
+        &mut self,
+        calendar: &str,
+        id: &str,
+        answer: Answer,
+    ) -> Result<(), ApiError> {
+        let own = self.live_copy(calendar, id)?.clone();
+        if own.entry(calendar).is_none() {
             return Err(ApiError::invalid("The calendar's owner is not invited."));
         }
         // A late automatic answer must not overrule this one.
-        if let Some(copy) = self.calendar_mut(&calendar)?.events.get_mut(id) {
+        if let Some(copy) = self.calendar_mut(calendar)?.events.get_mut(id) {
             copy.request += 1;
         }
         let main = self.copy(&own.organizer, id).unwrap_or(&own).clone();
@@ -49,12 +61,12 @@ impl World {
         holders.insert(main.organizer.clone());
         for holder in holders {
             let changes = self.live_copy(&holder, id).is_ok_and(|copy| {
-                copy.answer(&calendar)
+                copy.answer(calendar)
                     .is_some_and(|old| old != answer.as_str())
             });
             if changes {
                 self.touch(&holder, id, |copy| {
-                    if let Some(entry) = copy.entry_mut(&calendar) {
+                    if let Some(entry) = copy.entry_mut(calendar) {
                         entry.response_status = Some(answer.as_str().to_owned());
                     }
                 });
@@ -113,6 +125,7 @@ impl World {
             created: self.now,
             updated: self.now,
             hidden: BTreeSet::new(),
+            former: Vec::new(),
             ..main.clone()
         };
         let own = &mut copy.content;

@@ -10,6 +10,7 @@ use super::{
     event::{Attendee, Copy, State},
     roles::Role,
     state::World,
+    when::When,
 };
 
 /// Through whose eyes a copy is seen.
@@ -41,9 +42,9 @@ impl World {
 
     /// A copy as somebody with this role sees it.
     pub(crate) fn view_for(&self, calendar: &str, id: &str, role: Role) -> Result<Value, ApiError> {
-        let copy = self.copy(calendar, id)?;
+        let copy = self.find(calendar, id)?;
         let calendar = self.calendar(calendar)?;
-        Ok(self.show(calendar, copy, View::of(calendar, role)))
+        Ok(self.show(calendar, &copy, View::of(calendar, role)))
     }
 
     /// All copies as the owner of the calendar sees them.
@@ -60,7 +61,7 @@ impl World {
 
     /// The guest list of a copy as JSON that can be sent back.
     pub(crate) fn attendees_json(&self, calendar: &str, id: &str) -> Result<Vec<Value>, ApiError> {
-        let attendees = &self.live_copy(calendar, id)?.content.attendees;
+        let attendees = self.find_live(calendar, id)?.content.attendees;
         Ok(attendees.iter().map(|entry| json!(entry)).collect())
     }
 
@@ -74,18 +75,39 @@ impl World {
         put("etag", json!(copy.etag()));
         put("id", json!(copy.id));
         put("status", json!(status(copy)));
-        if copy.state == State::Tombstone || (!copy.is_live() && view.strip_cancelled) {
+        let time = |when: &When| {
+            let on_resource = calendar.room.is_some();
+            let mut shown = when.show(calendar.zone, view.zone, on_resource);
+            if let (Some(zone), true) = (&self.settings.shown_time_zone, shown["date"].is_null()) {
+                shown["timeZone"] = json!(zone);
+            }
+            shown
+        };
+        if copy.state == State::Tombstone {
             return Value::Object(item);
         }
-        let on_resource = calendar.room.is_some();
+        let stripped = !copy.is_live() && view.strip_cancelled;
+        let sparse = stripped && self.settings.sparse_tombstones;
+        if let Some(origin) = copy.origin.as_ref().filter(|_| !sparse) {
+            put("recurringEventId", json!(origin.master));
+            put("originalStartTime", time(&origin.start));
+        }
+        // A guest's calendar keeps no details of a date that the organizer cancelled.
+        let of_guest = copy.origin.is_some() && copy.organizer != calendar.mail;
+        if stripped || !copy.is_live() && of_guest {
+            return Value::Object(item);
+        }
         let content = &copy.content;
         for (name, when) in [("start", &content.start), ("end", &content.end)] {
             if let Some(when) = when {
-                put(name, when.show(calendar.zone, view.zone, on_resource));
+                put(name, time(when));
             }
         }
         if view.role == Role::FreeBusyReader {
             return Value::Object(item);
+        }
+        if content.is_series() {
+            put("recurrence", json!(content.recurrence));
         }
         put(
             "created",
@@ -96,7 +118,13 @@ impl World {
         put("sequence", json!(copy.sequence));
         put(
             "eventType",
-            json!(content.event_type.as_deref().unwrap_or("default")),
+            json!(
+                self.settings
+                    .shown_event_type
+                    .as_deref()
+                    .or(content.event_type.as_deref())
+                    .unwrap_or("default")
+            ),
         );
         if copy.is_private() && !view.role.sees_private() {
             put("visibility", json!(content.visibility));

@@ -104,7 +104,7 @@ fn midnight(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
 
 /// A local time as an instant. A time that a clock change skips lies an hour later; of a time that
 /// happens twice, the first is meant.
-fn resolve(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+pub(crate) fn resolve(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
     zone.from_local_datetime(&local)
         .earliest()
         .or_else(|| {

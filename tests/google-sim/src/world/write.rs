@@ -31,10 +31,22 @@ impl World {
             return Err(ApiError::invalid("Invalid resource id value."));
         }
         let id = chosen.unwrap_or_else(|| ids::random(26));
-        if self.calendar(&mail)?.events.contains_key(&id) {
+        let content = Content::read(body)?;
+        self.insert_content(&mail, actor, &id, ical_uid, content)?;
+        Ok(id)
+    }
+
+    pub(super) fn insert_content(
+        &mut self,
+        mail: &str,
+        actor: &str,
+        id: &str,
+        ical_uid: Option<String>,
+        mut content: Content,
+    ) -> Result<(), ApiError> {
+        if self.calendar(mail)?.events.contains_key(id) {
             return Err(ApiError::duplicate());
         }
-        let mut content = Content::read(body)?;
         if actor.ends_with(".iam.gserviceaccount.com") && !content.attendees.is_empty() {
             return Err(ApiError::new(
                 403,
@@ -46,8 +58,8 @@ impl World {
         let count = self.count();
         let copy = Copy {
             ical_uid: ical_uid.unwrap_or_else(|| format!("{id}@google.com")),
-            id: id.clone(),
-            organizer: mail.clone(),
+            id: id.to_owned(),
+            organizer: mail.to_owned(),
             creator: actor.to_owned(),
             state: State::Live,
             sequence: 0,
@@ -57,12 +69,14 @@ impl World {
             changed: count,
             request: 0,
             hidden: std::collections::BTreeSet::new(),
+            origin: None,
+            former: Vec::new(),
             content,
         };
-        self.calendar_mut(&mail)?.events.insert(id.clone(), copy);
-        self.notify(&mail);
-        self.spread(&mail, &id, &[]);
-        Ok(id)
+        self.calendar_mut(mail)?.events.insert(id.to_owned(), copy);
+        self.notify(mail);
+        self.spread(mail, id, &[]);
+        Ok(())
     }
 
     /// `events.patch`: absent fields stay, arrays are replaced whole.
@@ -76,10 +90,12 @@ impl World {
         if changes.get("status").and_then(Value::as_str) == Some("cancelled") {
             return self.delete(&calendar, id);
         }
-        let before = self.live_copy(&calendar, id)?.clone();
-        let omitted = changes.get("attendeesOmitted").and_then(Value::as_bool) == Some(true);
-        let after = before.content.patched(changes)?;
-        self.apply(&calendar, &before, after, omitted)
+        self.singled_out(&calendar, id, |world| {
+            let before = world.live_copy(&calendar, id)?.clone();
+            let omitted = changes.get("attendeesOmitted").and_then(Value::as_bool) == Some(true);
+            let after = before.content.patched(changes)?;
+            world.apply(&calendar, &before, after, omitted)
+        })
     }
 
     /// `events.update`: what is not sent falls back to its default.
@@ -90,36 +106,52 @@ impl World {
         body: Map<String, Value>,
     ) -> Result<(), ApiError> {
         let calendar = calendar.to_lowercase();
-        let before = self.live_copy(&calendar, id)?.clone();
-        let omitted = body.get("attendeesOmitted").and_then(Value::as_bool) == Some(true);
-        let after = Content::read(body)?;
-        if before.organizer != calendar && !before.content.guests_can_modify {
-            let mut same = after.clone();
-            same.attendees.clone_from(&before.content.attendees);
-            same.take_own(&before.content);
-            if same != before.content {
-                return Err(ApiError::non_organizer());
+        self.singled_out(&calendar, id, |world| {
+            let before = world.live_copy(&calendar, id)?.clone();
+            let omitted = body.get("attendeesOmitted").and_then(Value::as_bool) == Some(true);
+            let after = Content::read(body)?;
+            if before.organizer != calendar && !before.content.guests_can_modify {
+                let mut same = after.clone();
+                same.attendees.clone_from(&before.content.attendees);
+                same.take_own(&before.content);
+                if same != before.content {
+                    return Err(ApiError::non_organizer());
+                }
             }
-        }
-        self.apply(&calendar, &before, after, omitted)
+            world.apply(&calendar, &before, after, omitted)
+        })
     }
 
     /// `events.delete`: the organizer's copy ends the event for all; a guest's only declines.
     pub(crate) fn delete(&mut self, calendar: &str, id: &str) -> Result<(), ApiError> {
         let calendar = calendar.to_lowercase();
-        let copy = self.live_copy(&calendar, id)?.clone();
-        if copy.organizer == calendar {
-            self.cancel_copy(&calendar, id, State::Cancelled);
-            for mail in self.guest_calendars(&copy) {
-                self.cancel_copy(&mail, id, State::Tombstone);
+        self.singled_out(&calendar, id, |world| {
+            let copy = world.live_copy(&calendar, id)?.clone();
+            if copy.organizer == calendar {
+                world.end(&copy);
+                return Ok(());
             }
-            return Ok(());
+            if copy.entry(&calendar).is_some() {
+                world.respond(&calendar, id, Answer::Declined)?;
+            }
+            world.cancel_copy(&calendar, id, State::Cancelled);
+            if copy.is_master() {
+                world.bury_exceptions(&calendar, id);
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends an event for everybody; of a series' exceptions only the ids are left.
+    fn end(&mut self, copy: &Copy) {
+        self.cancel_copy(&copy.organizer, &copy.id, State::Cancelled);
+        for mail in self.guest_calendars(copy) {
+            let state = self.left_behind(&mail, &copy.id);
+            self.cancel_copy(&mail, &copy.id, state);
         }
-        if copy.entry(&calendar).is_some() {
-            self.respond(&calendar, id, Answer::Declined)?;
+        if copy.is_master() {
+            self.bury_all_exceptions(&copy.id);
         }
-        self.cancel_copy(&calendar, id, State::Cancelled);
-        Ok(())
     }
 
     fn apply(
@@ -129,6 +161,9 @@ impl World {
         after: Content,
         omitted: bool,
     ) -> Result<(), ApiError> {
+        if before.origin.is_some() && after.is_series() {
+            return Err(ApiError::invalid("An instance cannot have a recurrence."));
+        }
         if before.organizer == calendar {
             self.apply_as_organizer(calendar, before, after, omitted);
             Ok(())
@@ -151,7 +186,7 @@ impl World {
                 entry.response_status = Some(answer);
             }
         }
-        let moved = !before.content.same_times(&after);
+        let moved = self.takes_place_anew(calendar, &before.content, &after);
         self.settle_answers(&mut after.attendees, &before.content.attendees, moved);
         if after == before.content {
             return;
@@ -161,6 +196,9 @@ impl World {
             copy.content = after;
         });
         self.spread(calendar, &before.id, &before.content.attendees);
+        if before.is_master() {
+            self.follow_series(before);
+        }
     }
 
     fn apply_as_guest(

@@ -225,6 +225,20 @@ pub(crate) fn between(from: u32, to: u32) -> NewEvent {
     NewEvent::timed(instant(from), instant(to)).titled("Jour fixe")
 }
 
+/// An hour of a day of March 2027, UTC; in Berlin it is an hour later, from the 28th on two.
+pub(crate) fn at(day: u32, hour: u32) -> When {
+    When {
+        date_time: Some(format!("2027-03-{day:02}T{hour:02}:00:00Z")),
+        date: None,
+        time_zone: None,
+    }
+}
+
+/// A series of one hour from 1 March 2027, 9:00 UTC, which is 10:00 in Berlin.
+pub(crate) fn repeated(rule: &str) -> NewEvent {
+    between(9, 10).in_zone("Europe/Berlin").repeating(rule)
+}
+
 /// The body of a meeting between two full hours.
 pub(crate) fn body(from: u32, to: u32) -> Value {
     json!({"summary": "Jour fixe", "start": hour(from), "end": hour(to)})

@@ -77,7 +77,7 @@ const fn queue<M: Message>(patience: Option<Duration>) -> QueueSpec {
     }
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Every queue. The broker's topology is made from this table.
 pub const QUEUES: &[QueueSpec] = &[

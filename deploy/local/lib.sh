@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Shared by the scripts of this folder; sourced, not run.
-# What it guarantees: it never touches a server of the machine's own. With DATABASE_URL and AMQP_URL
-# set it uses those; else it runs private PostgreSQL and RabbitMQ instances on free ports of
+# What it guarantees: it never touches a server of the machine's own. With DATABASE_URL, AMQP_URL and
+# RABBITMQ_MANAGEMENT_URL set it uses those; else it runs private PostgreSQL and RabbitMQ instances on free ports of
 # 127.0.0.1, with their data under target/local/ (PostgreSQL's under /var/tmp when its user cannot
 # reach the checkout).
 

@@ -59,7 +59,7 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
     }
     let heard = room
         .subscriber
-        .found_within(Duration::from_secs(120), |journal| {
+        .found_within(Duration::from_mins(2), |journal| {
             let heard = arrivals(&journal.heard);
             made.keys()
                 .all(|start| heard.contains_key(start))

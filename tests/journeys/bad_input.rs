@@ -126,7 +126,7 @@ async fn nobody_calls_without_a_token_and_internal_rpcs_are_not_on_the_public_li
     let key = token.key();
     let cluster = Cluster::builder("callers")
         .config(Service::BookingCommand, move |table| {
-            add_caller(table, key.clone())
+            add_caller(table, key.clone());
         })
         .start()
         .await;
@@ -174,7 +174,7 @@ async fn ids_of_another_tenant_are_not_found() {
     key.insert("tenants".to_owned(), vec!["other"].into());
     let cluster = Cluster::builder("another tenant")
         .config(Service::BookingCommand, move |table| {
-            add_caller(table, key.clone())
+            add_caller(table, key.clone());
         })
         .start()
         .await;

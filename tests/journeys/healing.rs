@@ -1,7 +1,5 @@
 //! What heals by itself: lost, doubled and disordered pushes, Google's bad moments, odd events.
 
-use std::time::Duration;
-
 use google_sim::{Effect, Fault, NewEvent, Operation, PushEffect, PushFault};
 use roomsync_proto::booking::v1::BookingState;
 use roomsync_testkit::{Cluster, Service};
@@ -255,7 +253,5 @@ async fn a_subscriber_that_was_away_goes_on_where_it_stopped() {
     assert!(gaps.is_empty(), "{gaps:?}");
     let opened = scene.room.subscriber.journal(|j| j.opened);
     assert_eq!(opened, 2);
-    tokio::time::timeout(Duration::from_secs(60), scene.cluster.finish())
-        .await
-        .expect("an end");
+    scene.cluster.finish().await;
 }

@@ -13,3 +13,4 @@ mod one_off;
 mod refusals;
 mod room_answers;
 mod scene;
+mod series;

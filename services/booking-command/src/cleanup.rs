@@ -5,7 +5,6 @@
 
 use chrono::{DateTime, Utc};
 use roomsync_postgres::Database;
-use sqlx::PgPool;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -32,16 +31,15 @@ pub async fn run(database: Database, config: CleanupConfig, soft: CancellationTo
 
 /// Forgets everything that is old enough.
 pub async fn sweep(database: &Database, config: CleanupConfig) -> Result<(), sqlx::Error> {
-    let pool = database.pool();
-    let before = |keep: Duration| before(pool, keep);
+    let before = |keep: Duration| before(database, keep);
     let inbox = before(config.keep_inbox).await?;
-    while forget_inbox(pool, inbox, config.batch).await? == rows(config.batch) {}
+    while forget_inbox(database, inbox, config.batch).await? == rows(config.batch) {}
     let changes = before(config.keep_changes).await?;
-    while forget_changes(pool, changes, config.batch).await? == rows(config.batch) {}
+    while forget_changes(database, changes, config.batch).await? == rows(config.batch) {}
     // Buckets fill within a minute: one that was not used for a day says nothing that a new one
     // would not say, and the longest closing is an hour.
     let buckets = before(Duration::from_hours(24)).await?;
-    while forget_buckets(pool, buckets, config.batch).await? == rows(config.batch) {}
+    while forget_buckets(database, buckets, config.batch).await? == rows(config.batch) {}
     Ok(())
 }
 
@@ -50,7 +48,7 @@ fn rows(batch: i64) -> u64 {
 }
 
 /// The instant so long ago, by PostgreSQL's clock.
-async fn before(pool: &PgPool, keep: Duration) -> Result<DateTime<Utc>, sqlx::Error> {
+async fn before(database: &Database, keep: Duration) -> Result<DateTime<Utc>, sqlx::Error> {
     let query = sqlx::query_scalar!(
         r#"
         -- booking.cleanup.before
@@ -63,7 +61,7 @@ async fn before(pool: &PgPool, keep: Duration) -> Result<DateTime<Utc>, sqlx::Er
 }
 
 async fn forget_inbox(
-    pool: &PgPool,
+    database: &Database,
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
@@ -88,7 +86,7 @@ async fn forget_inbox(
 }
 
 async fn forget_changes(
-    pool: &PgPool,
+    database: &Database,
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
@@ -114,7 +112,7 @@ async fn forget_changes(
 }
 
 async fn forget_buckets(
-    pool: &PgPool,
+    database: &Database,
     before: DateTime<Utc>,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {

@@ -5,7 +5,7 @@
 //!                                       gap.rs fetches what did not arrive --^
 //! ```
 //!
-//! Every replica consumes and every replica serves subscribers; they meet only in PostgreSQL. What a
+//! Every replica serves subscribers, one at a time consumes; they meet only in PostgreSQL. What a
 //! subscriber may rely on stands in `subscription_service.proto`, why it holds in [`log`].
 //!
 //! To add a way out (webhooks, mail): a folder beside [`stream`] that reads the log from a position

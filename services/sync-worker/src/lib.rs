@@ -99,8 +99,8 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         grpc::connect(&config.booking_command).context("failed to set up booking-command")?;
     let mirror = Mirror::new(booking_command.clone());
     let worker = Arc::new(Worker {
-        calendars: Calendars::new(database.pool().clone()),
-        channels: Channels::new(database.pool().clone()),
+        calendars: Calendars::new(database.clone()),
+        channels: Channels::new(database.clone()),
         google: Google::new(&config.google).context("failed to set up google")?,
         access: AccessPool::new(booking_command),
         mirror: mirror.clone(),
@@ -162,11 +162,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             "channels",
             schedule::channels(worker.clone(), soft.clone()),
         );
-        let pool = database.pool().clone();
         critical(
             &started,
             "compare links",
-            schedule::compare(worker, pool, soft),
+            schedule::compare(worker, database, soft),
         );
     });
     Ok(())

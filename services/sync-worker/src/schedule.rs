@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
-use sqlx::PgPool;
+use roomsync_postgres::Database;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +39,11 @@ pub(crate) async fn channels(worker: Arc<Worker>, soft: CancellationToken) {
 }
 
 /// Compares links until the soft shutdown, each time in one replica.
-pub(crate) async fn compare(worker: Arc<Worker>, pool: PgPool, soft: CancellationToken) {
+pub(crate) async fn compare(worker: Arc<Worker>, database: Database, soft: CancellationToken) {
     let sync = &worker.config.sync;
     let mut turns = Turns::new(sync.sweep.min(sync.compare), soft);
     while turns.next().await {
-        log("compare links", compare_once(&worker, &pool).await);
+        log("compare links", compare_once(&worker, &database).await);
     }
 }
 
@@ -75,8 +75,8 @@ async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn compare_once(worker: &Worker, pool: &PgPool) -> Result<(), Trouble> {
-    if jobs::take(pool, jobs::COMPARE_LINKS, worker.config.sync.compare).await? {
+async fn compare_once(worker: &Worker, database: &Database) -> Result<(), Trouble> {
+    if jobs::take(database, jobs::COMPARE_LINKS, worker.config.sync.compare).await? {
         worker.channels.forget_old(FORGET).await?;
         compare_links::compare(worker).await?;
     }

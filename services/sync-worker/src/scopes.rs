@@ -2,7 +2,7 @@
 //!
 //! A delta by cursor says, for each touched one-off event, everything there is about it: a scope of
 //! that event. It does not say so for a series; when one is touched, everything within the window is
-//! listed instead, later, and that listing is the authority inside the window.
+//! listed after the delta, and inside the window that later listing counts.
 
 use std::collections::{BTreeMap, HashSet};
 

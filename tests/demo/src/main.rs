@@ -2,8 +2,8 @@
 //! real processes, and what the main booking app sees, read through the gRPC API and the
 //! subscriber's stream.
 //!
-//! `roomsync-demo --binaries DIR [--once]`; needs DATABASE_URL, AMQP_URL and
-//! RABBITMQ_MANAGEMENT_URL. Exits 0 when the story came true.
+//! `roomsync-demo --binaries DIR [--once]`; needs `DATABASE_URL`, `AMQP_URL` and
+//! `RABBITMQ_MANAGEMENT_URL`. Exits 0 when the story came true.
 
 mod story;
 mod teller;

@@ -53,7 +53,7 @@ pub(crate) async fn play(cluster: &Cluster, teller: &mut Teller) -> anyhow::Resu
     teller.took(since, "verified");
     app.wait_imported(TENANT, &link.link_id).await;
     let imported = seen(&subscriber, "the import", |all| {
-        (all.len() == 3).then(|| all.len())
+        (all.len() == 3).then_some(all.len())
     })
     .await?;
     teller.took(since, &format!("imported {imported} bookings"));

@@ -39,10 +39,11 @@ impl fmt::Display for Occupied {
     }
 }
 
-/// What a room's calendar says is booked, sorted.
+/// What a room's calendar says is booked, series expanded, sorted.
 pub fn at_google(google: &Control, room: &str) -> Vec<Occupied> {
+    let now = SystemClock.now();
     let events = google
-        .events(room)
+        .occurrences(room, now - TimeDelta::days(30), now + TimeDelta::days(396))
         .unwrap_or_else(|error| panic!("no calendar {room}: {error}"));
     let mut occupied: Vec<_> = events
         .iter()

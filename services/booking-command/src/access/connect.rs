@@ -58,7 +58,7 @@ impl Lender {
 }
 
 async fn store(tx: &mut PgConnection, new: &NewConnection<'_>) -> Result<(), CommandError> {
-    gate::module(&mut *tx, new.tenant).await?;
+    gate::module_in(&mut *tx, new.tenant).await?;
     if connections::activate(&mut *tx, new).await?.is_some() {
         links::verify_all_again(tx, new.tenant).await?;
     }

@@ -27,7 +27,7 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
     ) -> Result<Response<proto::ConnectWithKeyResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(self.lender.database.pool(), &tenant).await?;
+        gate::module(&self.lender.database, &tenant).await?;
         let directory_subject = validate::mail("directory_subject", &sent.directory_subject)?;
         let rooms_subject = match sent.rooms_subject.as_str() {
             "" => directory_subject.clone(),
@@ -52,7 +52,7 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         request: Request<proto::GetStatusRequest>,
     ) -> Result<Response<proto::GetStatusResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        gate::module(self.lender.database.pool(), &tenant).await?;
+        gate::module(&self.lender.database, &tenant).await?;
         let status = status::read(&self.lender.database, &tenant).await?;
         Ok(Response::new(proto::GetStatusResponse {
             status: Some(status),

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::{ConnectionId, MailAddress, TenantId};
+use roomsync_postgres::Database;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::{sealing::Sealed, subject::Purpose};
@@ -58,7 +59,7 @@ pub fn not_connected(state: &str) -> CommandError {
 
 /// A tenant's connection, if it ever connected.
 pub async fn get(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     tenant: &TenantId,
 ) -> Result<Option<Connection>, CommandError> {
     let query = sqlx::query!(
@@ -222,7 +223,7 @@ pub async fn lose(
 
 /// Stores the same key, sealed with another sealing key.
 pub async fn reseal(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     connection: &Connection,
     sealed: &Sealed,
 ) -> Result<(), CommandError> {

@@ -85,8 +85,7 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
             }
         };
         // Whoever lost its connection meanwhile has nothing to close.
-        let pool = self.lender.database.pool();
-        let Some(connection) = connections::get(pool, &tenant).await? else {
+        let Some(connection) = connections::get(&self.lender.database, &tenant).await? else {
             return Ok(Response::new(proto::ReportResponse {}));
         };
         match closing {

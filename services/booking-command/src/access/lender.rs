@@ -42,14 +42,14 @@ impl Lender {
     /// A tenant's connection, if Google may be called through it.
     /// `NOT_FOUND` `TENANT_NOT_FOUND`, `FAILED_PRECONDITION` `NOT_CONNECTED`.
     pub(super) async fn usable(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
-        match connections::get(self.database.pool(), tenant).await? {
+        match connections::get(&self.database, tenant).await? {
             Some(connection) if connection.is_usable() => Ok(connection),
             Some(connection) if !connection.module_enabled => {
                 Err(connections::not_connected("module_missing"))
             }
             Some(connection) => Err(connections::not_connected(&connection.state)),
             None => {
-                gate::tenant(self.database.pool(), tenant).await?;
+                gate::tenant(&self.database, tenant).await?;
                 Err(connections::not_connected("disconnected"))
             }
         }

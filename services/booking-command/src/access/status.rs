@@ -40,7 +40,7 @@ pub(super) async fn read(
     )
     .fetch_one(database.pool());
     let counts = database.answer(query).await?;
-    let listed = links::not_verified(database.pool(), tenant, MOST_LISTED).await?;
+    let listed = links::not_verified(database, tenant, MOST_LISTED).await?;
     let mut status = proto::ConnectionStatus {
         linked_objects: count(counts.linked),
         last_change_at: counts.last_change_at.map(stamp),

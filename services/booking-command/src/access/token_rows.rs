@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use roomsync_postgres::Database;
 
 use super::{connections::Connection, sealing::Sealed, subject::Purpose};
 use crate::status::CommandError;
@@ -53,7 +53,7 @@ pub(super) struct Claim {
 
 /// The stored token, unless it is about to expire.
 pub(super) async fn get(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
 ) -> Result<Option<Stored>, CommandError> {
     let query = sqlx::query!(
@@ -86,7 +86,7 @@ pub(super) async fn get(
 
 /// Claims the fetching of a new token, if one is due and nobody else is at it.
 pub(super) async fn claim(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
     lasts: Duration,
 ) -> Result<Option<Claim>, CommandError> {
@@ -116,7 +116,7 @@ pub(super) async fn claim(
 
 /// Stores a new token: replaced five minutes before its end, a short-lived one half-way.
 pub(super) async fn store(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
     claim: Claim,
     sealed: &Sealed,
@@ -152,7 +152,7 @@ pub(super) async fn store(
 
 /// Gives a claim back after a failure; nobody tries again within a second.
 pub(super) async fn give_back(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
     claim: Claim,
 ) -> Result<(), CommandError> {
@@ -178,7 +178,7 @@ pub(super) async fn give_back(
 
 /// Google refused the token: drops it, unless it is so new that the refusal was of the one before.
 pub(super) async fn drop_refused(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
 ) -> Result<bool, CommandError> {
     let query = sqlx::query!(
@@ -205,7 +205,7 @@ pub(super) async fn drop_refused(
 
 /// Drops a token that was sealed with a key we no longer have.
 pub(super) async fn drop_unreadable(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     key: TokenKey<'_>,
     sealed_with: &str,
 ) -> Result<(), CommandError> {

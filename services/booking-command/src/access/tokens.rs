@@ -54,7 +54,7 @@ impl Lender {
                 return Ok(lent);
             }
             let lasts = self.google.config().timeout + CLAIM_MARGIN;
-            if let Some(claim) = rows::claim(self.database.pool(), key, lasts).await? {
+            if let Some(claim) = rows::claim(&self.database, key, lasts).await? {
                 return self.fetch(key, claim, stored.map(|(lent, _)| lent)).await;
             }
             if let Some((old, _)) = stored {
@@ -78,7 +78,7 @@ impl Lender {
             connection,
             purpose,
         };
-        if !rows::drop_refused(self.database.pool(), key).await? {
+        if !rows::drop_refused(&self.database, key).await? {
             return Ok(());
         }
         match self.token(connection, purpose).await {
@@ -96,7 +96,7 @@ impl Lender {
             sealed,
             expires_at,
             is_fresh,
-        }) = rows::get(self.database.pool(), key).await?
+        }) = rows::get(&self.database, key).await?
         else {
             return Ok(None);
         };
@@ -107,7 +107,7 @@ impl Lender {
             .map_err(drop)
             .and_then(|token| text(&token))
         else {
-            rows::drop_unreadable(self.database.pool(), key, &sealed.key_id).await?;
+            rows::drop_unreadable(&self.database, key, &sealed.key_id).await?;
             return Ok(None);
         };
         Ok(Some((Lent { token, expires_at }, is_fresh)))
@@ -127,14 +127,14 @@ impl Lender {
                     .ring
                     .seal(new.token.expose_secret().as_bytes(), &key.place())
                     .map_err(anyhow::Error::from)?;
-                rows::store(self.database.pool(), key, claim, &sealed, new.expires_at).await?;
+                rows::store(&self.database, key, claim, &sealed, new.expires_at).await?;
                 Ok(Lent {
                     token: new.token,
                     expires_at: new.expires_at,
                 })
             }
             Ok(Err(error)) => {
-                rows::give_back(self.database.pool(), key, claim).await?;
+                rows::give_back(&self.database, key, claim).await?;
                 tracing::warn!(
                     tenant = %connection.tenant,
                     purpose = key.purpose.as_str(),
@@ -151,7 +151,7 @@ impl Lender {
                 old.ok_or_else(|| unavailable(None))
             }
             Err(error) => {
-                rows::give_back(self.database.pool(), key, claim).await?;
+                rows::give_back(&self.database, key, claim).await?;
                 Err(error)
             }
         }
@@ -183,7 +183,7 @@ impl Lender {
                 .ring
                 .seal(file.expose_secret(), &place)
                 .map_err(anyhow::Error::from)?;
-            connections::reseal(self.database.pool(), connection, &anew).await?;
+            connections::reseal(&self.database, connection, &anew).await?;
         }
         let file = std::str::from_utf8(file.expose_secret()).map_err(anyhow::Error::from)?;
         Ok(ServiceAccountKey::parse(file).map_err(anyhow::Error::from)?)

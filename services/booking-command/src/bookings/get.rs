@@ -30,7 +30,7 @@ async fn find(
     tenant: &TenantId,
     id: BookingId,
 ) -> Result<Option<Booking>, sqlx::Error> {
-    sqlx::query_as!(
+    let query = sqlx::query_as!(
         Row,
         "
         -- booking.bookings.find
@@ -44,8 +44,7 @@ async fn find(
         tenant.as_str(),
         id.0,
     )
-    .fetch_optional(database.pool())
-    .await?
-    .map(Booking::try_from)
-    .transpose()
+    .fetch_optional(database.pool());
+    let row = database.answer(query).await?;
+    row.map(Booking::try_from).transpose()
 }

@@ -36,7 +36,8 @@ impl BookingService for Bookings {
         request: Request<pb::ListBookingsRequest>,
     ) -> Result<Response<pb::ListBookingsResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = list::list_bookings(&self.database, &tenant, request.get_ref()).await?;
+        let read = list::list_bookings(&self.database, &tenant, request.get_ref());
+        let answer = self.database.answer(read).await?;
         Ok(Response::new(answer))
     }
 
@@ -46,7 +47,8 @@ impl BookingService for Bookings {
     ) -> Result<Response<pb::CheckAvailabilityResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
         let asked = request.get_ref();
-        let answer = availability::check_availability(&self.database, &tenant, asked).await?;
+        let read = availability::check_availability(&self.database, &tenant, asked);
+        let answer = self.database.answer(read).await?;
         Ok(Response::new(answer))
     }
 
@@ -55,7 +57,8 @@ impl BookingService for Bookings {
         request: Request<pb::ListChangesRequest>,
     ) -> Result<Response<pb::ListChangesResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = changes::list_changes(&self.database, &tenant, request.get_ref()).await?;
+        let read = changes::list_changes(&self.database, &tenant, request.get_ref());
+        let answer = self.database.answer(read).await?;
         Ok(Response::new(answer))
     }
 }

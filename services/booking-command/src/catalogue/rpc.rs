@@ -40,7 +40,7 @@ async fn delete(
     tenant: &TenantId,
     objects: &[String],
 ) -> Result<(), CommandError> {
-    gate::tenant(&mut *tx, tenant).await?;
+    gate::tenant_in(&mut *tx, tenant).await?;
     links::close_of_objects(&mut *tx, tenant, objects).await?;
     store::delete(&mut *tx, tenant, objects).await?;
     // Once more: a link made since is visible now, and none can be made any more.
@@ -55,7 +55,7 @@ impl proto::catalogue_service_server::CatalogueService for CatalogueRpc {
     ) -> Result<Response<proto::UpsertObjectsResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::tenant(self.database.pool(), &tenant).await?;
+        gate::tenant(&self.database, &tenant).await?;
         let objects = read::objects(&sent.objects)?;
         self.database
             .tx("upsert_objects", |tx| {

@@ -18,7 +18,7 @@ pub(super) async fn link_object(
     object: &ObjectId,
     resource: &ResourceEmail,
 ) -> Result<LinkRow, CommandError> {
-    gate::module(&mut *tx, tenant).await?;
+    gate::module_in(&mut *tx, tenant).await?;
     for _ in 0..LOOKS {
         if let Some(row) = store::lock_of_object(&mut *tx, tenant, object).await? {
             return again(tx, tenant, object, resource, row).await;

@@ -29,7 +29,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
     ) -> Result<Response<proto::LinkObjectResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(self.database.pool(), &tenant).await?;
+        gate::module(&self.database, &tenant).await?;
         let object = validate::id("object_id", &sent.object_id)?;
         let resource = validate::resource_email("resource_email", &sent.resource_email)?;
         let row = self
@@ -49,13 +49,12 @@ impl proto::link_service_server::LinkService for LinkRpc {
     ) -> Result<Response<proto::GetLinkResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(self.database.pool(), &tenant).await?;
+        gate::module(&self.database, &tenant).await?;
         // What is no id of ours is the id of no link.
         let missing = || CommandError::NotFound("LINK_NOT_FOUND");
         let link: LinkId = sent.link_id.parse().map_err(|_| missing())?;
-        let row = store::get(self.database.pool(), &tenant, link)
-            .await?
-            .ok_or_else(missing)?;
+        let row = store::get(self.database.pool(), &tenant, link);
+        let row = self.database.answer(row).await?.ok_or_else(missing)?;
         Ok(Response::new(proto::GetLinkResponse {
             link: Some(row.to_proto()),
         }))
@@ -67,7 +66,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
     ) -> Result<Response<proto::ListLinksResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(self.database.pool(), &tenant).await?;
+        gate::module(&self.database, &tenant).await?;
         let size = validate::page_size(sent.page_size, 100, 500)?;
         if !sent.page_token.is_empty() {
             // The token is the last object id of the page before.
@@ -75,8 +74,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
                 CommandError::invalid("page_token", "a token that an earlier page answered")
             })?;
         }
-        let pool = self.database.pool();
-        let mut rows = store::list(pool, &tenant, &sent.page_token, size + 1).await?;
+        let mut rows = store::list(&self.database, &tenant, &sent.page_token, size + 1).await?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > size;
         if more {
             rows.pop();

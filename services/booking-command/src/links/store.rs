@@ -1,6 +1,7 @@
 //! The rows of `booking.links`, read and written for the rpcs.
 
 use roomsync_domain::{LinkId, ObjectId, ResourceEmail, TenantId};
+use roomsync_postgres::Database;
 use sqlx::{PgConnection, PgExecutor};
 
 use super::LinkRow;
@@ -34,7 +35,7 @@ pub(super) async fn get(
 
 /// The links of a tenant that are not removed, by object id, after `after`.
 pub(super) async fn list(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     tenant: &TenantId,
     after: &str,
     limit: i64,
@@ -66,7 +67,7 @@ pub(super) async fn list(
 
 /// The first links that are pending or failed (R59), by object id.
 pub async fn not_verified(
-    db: impl PgExecutor<'_>,
+    database: &Database,
     tenant: &TenantId,
     limit: i64,
 ) -> Result<Vec<LinkRow>, CommandError> {

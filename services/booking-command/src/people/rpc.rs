@@ -39,7 +39,7 @@ async fn delete(
     tenant: &TenantId,
     users: &[String],
 ) -> Result<(), CommandError> {
-    gate::tenant(&mut *tx, tenant).await?;
+    gate::tenant_in(&mut *tx, tenant).await?;
     ownership::hold_bookings(&mut *tx, tenant).await?;
     store::delete(&mut *tx, tenant, users).await?;
     ownership::anonymise(tx, tenant, users).await
@@ -53,7 +53,7 @@ impl proto::people_service_server::PeopleService for PeopleRpc {
     ) -> Result<Response<proto::UpsertUsersResponse>, Status> {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::tenant(self.database.pool(), &tenant).await?;
+        gate::tenant(&self.database, &tenant).await?;
         let users = read::users(&sent.users)?;
         self.database
             .tx("upsert_users", |tx| Box::pin(upsert(tx, &tenant, &users)))

@@ -57,7 +57,7 @@ impl proto::tenant_service_server::TenantService for TenantRpc {
         request: Request<proto::GetTenantRequest>,
     ) -> Result<Response<proto::GetTenantResponse>, Status> {
         let id = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let tenant = gate::tenant(self.database.pool(), &id).await?;
+        let tenant = gate::tenant(&self.database, &id).await?;
         Ok(Response::new(proto::GetTenantResponse {
             tenant: Some(to_proto(&tenant)),
         }))

@@ -1,4 +1,4 @@
-//! A stand-in for the three Google endpoints that booking-command calls in this step.
+//! A stand-in for the three Google endpoints that booking-command calls.
 
 use std::{
     collections::HashMap,

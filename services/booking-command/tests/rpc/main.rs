@@ -12,5 +12,6 @@ mod google;
 mod links;
 mod listeners;
 mod people;
+mod silence;
 mod tenants;
 mod world;

@@ -1,7 +1,8 @@
 //! `object.changed`: into the log. Only SQL: transaction, inbox, append, commit, ack.
 //!
-//! The queue is consumed in order, but by every replica: two of them may hold neighbouring versions
-//! of one object and commit them the wrong way round. The versions repair that: see [`crate::log`].
+//! The queue is consumed in order, by one replica at a time; the others stand by. When another one takes
+//! over, the two may hold neighbouring versions of one object and commit them the wrong way round. The
+//! versions repair that: see [`crate::log`].
 
 use std::{sync::Arc, time::Duration};
 

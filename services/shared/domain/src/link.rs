@@ -47,7 +47,7 @@ words! {
 }
 
 words! {
-    /// Why a link is failed, or why a pending one is still tried.
+    /// Why a link is failed, why a pending one is still tried, or why nothing comes of a verified one.
     LinkReason {
         /// The organisation has no resource with this address.
         NotInOrganisation = "not_in_organisation",

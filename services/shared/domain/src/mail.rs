@@ -15,7 +15,7 @@ pub struct InvalidMail;
 pub struct MailAddress(String);
 
 /// The address of a Google resource calendar as shown in the Admin console. Keeps what was entered;
-/// equality ignores case. The domain part proves nothing about the organisation (google.md: only the
+/// equality ignores case. The domain part proves nothing about the organisation (only the
 /// Directory's list does).
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Exchange, Message};
 
-/// Why a calendar should be looked at without a push.
+/// Why a calendar should be looked at without a push. sync-worker sends `Import` and `Sweep` to itself
+/// and understands all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshWhy {
@@ -11,7 +12,7 @@ pub enum RefreshWhy {
     Import,
     /// The regular look, in case a push was lost.
     Poll,
-    /// The daily comparison without cursor.
+    /// A comparison without cursor.
     Reconcile,
     /// An administrator asked.
     ByHand,

@@ -13,6 +13,8 @@
 //!
 //! The lock belongs to a session, so the relay must reach PostgreSQL itself or through a pooler that
 //! keeps sessions together.
+//!
+//! To have something published, push it with `roomsync_postgres::outbox`: nothing is added here.
 
 mod metrics;
 mod outbox;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::CalendarId;
-use sqlx::PgPool;
+use roomsync_postgres::Database;
 
 use super::{
     rows::{Claim, End, Ended, Swept, decode},
@@ -19,13 +19,13 @@ use super::{
 /// The table `sync.calendars`.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendars {
-    pub(super) pool: PgPool,
+    pub(super) database: Database,
 }
 
 impl Calendars {
-    /// The table behind a pool.
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// The table in a database.
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// Asks for a look at an open calendar, committed on its own: whatever happens next, the

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::{CalendarId, ChannelId};
-use sqlx::PgPool;
+use roomsync_postgres::Database;
 
 use super::{
     rows::{Calendar, decode},
@@ -16,7 +16,7 @@ use super::{
 /// The tables `sync.channels` and, for when the next channel work is due, `sync.calendars`.
 #[derive(Debug, Clone)]
 pub(crate) struct Channels {
-    pool: PgPool,
+    database: Database,
 }
 
 /// A channel that Google may still send pushes through.
@@ -31,9 +31,9 @@ pub(crate) struct LiveChannel {
 }
 
 impl Channels {
-    /// The table behind a pool.
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// The tables in a database.
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// Takes the channel work of a calendar when it is due, for a minute. `false`: it is not due, or

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use roomsync_postgres::Database;
 
 use super::seconds;
 
@@ -11,7 +11,7 @@ pub(crate) const COMPARE_LINKS: &str = "compare_links";
 
 /// Takes a job when it is due and puts its next due time ahead, so that no other replica does it
 /// too. A replica that dies in the middle only delays it by one interval.
-pub(crate) async fn take(pool: &PgPool, job: &str, every: Duration) -> sqlx::Result<bool> {
+pub(crate) async fn take(database: &Database, job: &str, every: Duration) -> sqlx::Result<bool> {
     let query = sqlx::query!(
         "-- sync.jobs.take
         UPDATE sync.jobs

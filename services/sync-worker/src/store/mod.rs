@@ -1,5 +1,6 @@
 //! The schema `sync`: what this service remembers. Every statement that ends or renews work carries
 //! `epoch = mine`, so whoever lost its lease changes nothing any more. All times are PostgreSQL's.
+//! Every statement is waited for with `Database::answer`: a server that vanished hangs nobody.
 //!
 //! To add a statement: a method beside its table's others, its SQL opening with `-- sync.<table>.<method>`.
 

@@ -12,12 +12,13 @@ use super::{
     jobs,
     rows::{Calendar, Claim, End},
 };
+use crate::tests::database::database;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const NO_TIME: Duration = Duration::ZERO;
 
 async fn opened(pool: &PgPool) -> (Calendars, CalendarId) {
-    let calendars = Calendars::new(pool.clone());
+    let calendars = Calendars::new(database(pool));
     let calendar = Calendar {
         id: CalendarId::new(),
         tenant: "acme".parse().unwrap(),
@@ -341,7 +342,7 @@ async fn a_closing_calendar_is_taken_from_whoever_is_at_it(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_push_completes_the_channel_that_it_came_through(pool: PgPool) {
     let (calendars, id) = opened(&pool).await;
-    let channels = Channels::new(pool.clone());
+    let channels = Channels::new(database(&pool));
     let channel = ChannelId::new();
     assert!(!channels.heard(channel, id, "r").await.unwrap(), "unknown");
     channels
@@ -368,7 +369,7 @@ async fn a_push_completes_the_channel_that_it_came_through(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_new_channel_retires_the_older_ones_only(pool: PgPool) {
     let (calendars, id) = opened(&pool).await;
-    let channels = Channels::new(pool.clone());
+    let channels = Channels::new(database(&pool));
     let (old, new) = (ChannelId::new(), ChannelId::new());
     for channel in [old, new] {
         channels
@@ -393,7 +394,7 @@ async fn a_new_channel_retires_the_older_ones_only(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn channel_work_is_taken_by_one(pool: PgPool) {
     let (_, id) = opened(&pool).await;
-    let channels = Channels::new(pool.clone());
+    let channels = Channels::new(database(&pool));
     assert!(channels.claim(id).await.unwrap());
     assert!(!channels.claim(id).await.unwrap());
     assert!(channels.claim_due(10).await.unwrap().is_empty());
@@ -405,13 +406,14 @@ async fn channel_work_is_taken_by_one(pool: PgPool) {
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_job_is_taken_once_per_interval(pool: PgPool) {
+    let database = database(&pool);
     assert!(
-        jobs::take(&pool, jobs::COMPARE_LINKS, MINUTE)
+        jobs::take(&database, jobs::COMPARE_LINKS, MINUTE)
             .await
             .unwrap()
     );
     assert!(
-        !jobs::take(&pool, jobs::COMPARE_LINKS, MINUTE)
+        !jobs::take(&database, jobs::COMPARE_LINKS, MINUTE)
             .await
             .unwrap()
     );
@@ -420,7 +422,7 @@ async fn a_job_is_taken_once_per_interval(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn no_channel_is_begun_for_a_calendar_that_closes(pool: PgPool) {
     let (calendars, id) = opened(&pool).await;
-    let channels = Channels::new(pool);
+    let channels = Channels::new(database(&pool));
     let begin = async || {
         channels
             .opening(ChannelId::new(), id, "admin@example.com")
@@ -434,7 +436,7 @@ async fn no_channel_is_begun_for_a_calendar_that_closes(pool: PgPool) {
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_channel_that_was_given_up_before_it_opened_is_still_to_be_stopped(pool: PgPool) {
     let (_, id) = opened(&pool).await;
-    let (channels, channel) = (Channels::new(pool), ChannelId::new());
+    let (channels, channel) = (Channels::new(database(&pool)), ChannelId::new());
     channels
         .opening(channel, id, "admin@example.com")
         .await

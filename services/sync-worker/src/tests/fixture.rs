@@ -28,6 +28,7 @@ use wiremock::{
     matchers::{method, path_regex, query_param, query_param_is_missing},
 };
 
+use super::database::database;
 use crate::{
     access::{AccessPool, Lane},
     config::{ChannelTokensConfig, Config, PushConfig, SyncConfig},
@@ -186,9 +187,10 @@ impl Fixture {
         let channel = serve(booking_command.clone()).await;
         let config = config(&google);
         let broker = Broker::start("test", "test", &config.broker, CancellationToken::new());
+        let database = database(&pool);
         let worker = Worker {
-            calendars: Calendars::new(pool.clone()),
-            channels: Channels::new(pool.clone()),
+            calendars: Calendars::new(database.clone()),
+            channels: Channels::new(database),
             google: Google::new(&config.google).unwrap(),
             access: AccessPool::new(channel.clone()),
             mirror: Mirror::new(channel),

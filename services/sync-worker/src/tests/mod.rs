@@ -1,6 +1,8 @@
 //! The steps against a real PostgreSQL, a canned Google and a booking-command that writes down what
 //! it is told. What several services do together is tested by the journeys.
 
+pub(crate) mod database;
 mod fixture;
 mod links;
 mod pulls;
+mod silence;

@@ -8,7 +8,7 @@ fn room() -> ResourceEmail {
     ROOM.parse().unwrap()
 }
 
-/// A meeting of Alice in the room, as google.md shows it, with `changes` laid over it.
+/// A meeting of Alice in the room, as Google writes it, with `changes` laid over it.
 fn event(changes: &Value) -> Event {
     let mut event = json!({
         "kind": "calendar#event", "etag": "\"3492388675996910\"", "id": "7fcg", "status": "confirmed",

@@ -68,11 +68,12 @@ async fn two_replicas_that_acquire_at_once_never_exceed_the_bucket(pool: PgPool)
     one.put_tenant("t1", true).await;
     one.connect("t1").await.unwrap();
     one.execute("DELETE FROM booking.buckets").await;
-    let calls = (0..60).map(|number| acquire(if number % 2 == 0 { &one } else { &two }, 3));
+    // Slots are promised for a minute, which holds 34 of them: not more waiters than that.
+    let calls = (0..36).map(|number| acquire(if number % 2 == 0 { &one } else { &two }, 3));
     let leases = futures_util::future::join_all(calls).await;
     let leases: Vec<_> = leases.into_iter().map(Result::unwrap).collect();
 
-    // A bucket of 60 a minute holds 12 and refills with less than 0.75 a second.
+    // A bucket of 60 a minute holds 12 and refills with less than 0.6 a second.
     let first = leases
         .iter()
         .map(|lease| lease.now.unwrap())
@@ -81,7 +82,7 @@ async fn two_replicas_that_acquire_at_once_never_exceed_the_bucket(pool: PgPool)
         .iter()
         .map(|lease| lease.now.unwrap())
         .max_by_key(|at| (at.seconds, at.nanos));
-    let refilled = millis(first, last) * 3 / 4000 + 1;
+    let refilled = millis(first, last) * 3 / 5000 + 1;
     let granted: i32 = leases.iter().map(|lease| lease.units_granted).sum();
     assert!(
         granted >= 12 && i64::from(granted) <= 12 + refilled,
@@ -97,7 +98,7 @@ async fn two_replicas_that_acquire_at_once_never_exceed_the_bucket(pool: PgPool)
     let count = slots.len();
     slots.dedup();
     assert!(
-        count > 30 && slots.len() == count,
+        count > 20 && slots.len() == count,
         "waiters do not come back together"
     );
 }

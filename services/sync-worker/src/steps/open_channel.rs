@@ -13,7 +13,7 @@ use super::{close_calendar, renew_channel, report};
 use crate::{
     access::{Actor, Lane},
     store::{channels::LiveChannel, rows::Calendar},
-    trouble::{Trouble, react, report as to_report},
+    trouble::{Backoff, Trouble, react, report as to_report},
     worker::Worker,
 };
 
@@ -31,7 +31,8 @@ pub(crate) async fn open(worker: &Worker, calendar: &Calendar) -> Result<(), Tro
             return Ok(());
         }
         Err(trouble) => {
-            let delay = retry_in(worker, trouble);
+            let config = &worker.config;
+            let delay = retry_in(trouble, config.sync.backoff(), config.push.retry_refused);
             worker.channels.due_in(calendar.id, delay).await?;
         }
     }
@@ -142,16 +143,15 @@ async fn refused(
     Ok(())
 }
 
-/// A wrong push address helps nobody to be tried quickly; anything else once per minute at most.
-fn retry_in(worker: &Worker, trouble: &Trouble) -> Duration {
-    let reaction = react(trouble, 0, worker.config.sync.backoff());
+/// When to try again: a wrong push address helps nobody to be tried quickly; a slot of the budget
+/// that was reserved for us is there when it says; anything else once per minute at most.
+fn retry_in(trouble: &Trouble, backoff: Backoff, retry_refused: Duration) -> Duration {
     match trouble {
-        Trouble::Google(error) if error.advice() == Advice::FixPushAddress => worker
-            .config
-            .push
-            .retry_refused
-            .min(Duration::from_hours(1)),
-        _ => reaction.delay.max(Duration::from_mins(1)),
+        Trouble::Google(error) if error.advice() == Advice::FixPushAddress => {
+            retry_refused.min(Duration::from_hours(1))
+        }
+        Trouble::OutOfBudget { wait } => *wait,
+        _ => react(trouble, 0, backoff).delay.max(Duration::from_mins(1)),
     }
 }
 
@@ -166,4 +166,30 @@ pub(crate) async fn open_now(worker: &Worker, calendar: &Calendar) -> Result<(),
         tracing::warn!(calendar = %id, %trouble, "failed to open a channel");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const WEEK: Duration = Duration::from_hours(7 * 24);
+
+    #[rstest::rstest]
+    #[case::a_reserved_slot(Trouble::OutOfBudget { wait: SECOND }, SECOND)]
+    #[case::a_passing_fault(Trouble::NoToken { after: None }, Duration::from_mins(1))]
+    #[case::a_wrong_address(
+        Trouble::Google(GoogleError::PushAddressRefused),
+        Duration::from_hours(1)
+    )]
+    fn a_channel_is_tried_again_when_that_can_help(
+        #[case] trouble: Trouble,
+        #[case] expected: Duration,
+    ) {
+        let backoff = Backoff {
+            first: SECOND,
+            longest: WEEK,
+        };
+        assert_eq!(retry_in(&trouble, backoff, WEEK), expected);
+    }
 }

@@ -135,6 +135,7 @@ async fn nobody_calls_without_a_token_and_internal_rpcs_are_not_on_the_public_li
     let request = || GetBookingRequest {
         tenant_id: "acme".to_owned(),
         booking_id: "x".to_owned(),
+        viewer: None,
     };
     let refused = BookingServiceClient::new(channel(public, "wrong"))
         .get_booking(request())
@@ -187,6 +188,7 @@ async fn ids_of_another_tenant_are_not_found() {
     let request = GetBookingRequest {
         tenant_id: "other".to_owned(),
         booking_id: booking.booking_id.clone(),
+        viewer: None,
     };
     let refused = app
         .bookings()
@@ -226,6 +228,7 @@ async fn ids_of_another_tenant_are_not_found() {
     let request = GetBookingRequest {
         tenant_id: "acme".to_owned(),
         booking_id: booking.booking_id,
+        viewer: None,
     };
     let refused = BookingServiceClient::new(narrow).get_booking(request).await;
     let refused = refused.expect_err("not this caller's");

@@ -68,6 +68,7 @@ async fn a_meeting_cancelled_in_google_ends_its_booking() {
     let request = GetBookingRequest {
         tenant_id: scene.room.tenant.clone(),
         booking_id: booking.booking_id.clone(),
+        viewer: None,
     };
     let tombstone = scene.cluster.app().bookings().get_booking(request).await;
     let tombstone = tombstone

@@ -101,6 +101,7 @@ fn messages(apply: Apply) -> Vec<proto::ApplyRequest> {
         listed_since: Some(to_proto(apply.listed_since)),
         full_sync: apply.full_sync,
         received_at: apply.received_at.map(to_proto),
+        ..Default::default()
     };
     let mut messages = vec![proto::ApplyRequest {
         message: Some(Message::Header(header)),

@@ -118,6 +118,7 @@ impl Mirror {
             verdict: kind.into(),
             reason: reason.map_or_else(String::new, |reason| reason.as_str().to_uppercase()),
             access_role: role.to_owned(),
+            answers_by_itself: None,
         };
         self.client
             .clone()
@@ -142,6 +143,7 @@ impl Mirror {
             last_check_at: standing.last_check_at.map(to_proto),
             last_full_sync_at: standing.last_full_sync_at.map(to_proto),
             poll_interval_seconds: poll_seconds,
+            cursor_since: None,
         };
         self.client
             .clone()

@@ -37,6 +37,7 @@ pub async fn check_availability(
             object_id: object.to_string(),
             free: busy.is_empty(),
             busy: busy.into_iter().map(convert::window).collect(),
+            open: true,
             mirrored: mirrored.get(object.as_str()).copied().unwrap_or(false),
         }
     };

@@ -135,7 +135,8 @@ fn item_to_api(
         ChangedItem::Booking { booking } => {
             Item::Booking(snapshot_to_api(&booking, tenant, object, version))
         }
-        ChangedItem::Reset { from } => Item::Reset(pb::ObjectReset {
+        ChangedItem::Reset { from, link } => Item::Reset(pb::ObjectReset {
+            link_id: link.map(|link| link.to_string()).unwrap_or_default(),
             from: Some(stamp(from)),
         }),
         ChangedItem::Link {

@@ -118,6 +118,7 @@ pub fn snapshot_to_api(
         all_day: booking.all_day,
         created_at: Some(stamp(booking.created_at)),
         updated_at: Some(stamp(booking.updated_at)),
+        hidden: false,
     }
 }
 

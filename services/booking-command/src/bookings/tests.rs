@@ -335,6 +335,7 @@ async fn a_caller_of_another_tenant_finds_nothing(_: PgPoolOptions, options: PgC
         let get = pb::GetBookingRequest {
             tenant_id: tenant_id.clone(),
             booking_id: booking_id.clone(),
+            viewer: None,
         };
         let list = pb::ListBookingsRequest {
             tenant_id: tenant_id.clone(),

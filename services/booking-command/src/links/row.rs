@@ -62,7 +62,9 @@ impl LinkRow {
                 last_check_at: at(self.last_check_at),
                 last_full_sync_at: at(self.last_full_sync_at),
                 poll_interval_seconds: self.poll_interval_seconds,
+                ..Default::default()
             }),
+            ..Default::default()
         }
     }
 }

@@ -89,4 +89,53 @@ impl proto::link_service_server::LinkService for LinkRpc {
             next_page_token,
         }))
     }
+
+    async fn preview_link(
+        &self,
+        _: Request<proto::PreviewLinkRequest>,
+    ) -> Result<Response<proto::PreviewLinkResponse>, Status> {
+        Err(Status::unimplemented("preview_link"))
+    }
+
+    async fn list_resources(
+        &self,
+        _: Request<proto::ListResourcesRequest>,
+    ) -> Result<Response<proto::ListResourcesResponse>, Status> {
+        Err(Status::unimplemented("list_resources"))
+    }
+
+    async fn unlink_object(
+        &self,
+        _: Request<proto::UnlinkObjectRequest>,
+    ) -> Result<Response<proto::UnlinkObjectResponse>, Status> {
+        Err(Status::unimplemented("unlink_object"))
+    }
+
+    async fn change_resource(
+        &self,
+        _: Request<proto::ChangeResourceRequest>,
+    ) -> Result<Response<proto::ChangeResourceResponse>, Status> {
+        Err(Status::unimplemented("change_resource"))
+    }
+
+    async fn recheck_link(
+        &self,
+        _: Request<proto::RecheckLinkRequest>,
+    ) -> Result<Response<proto::RecheckLinkResponse>, Status> {
+        Err(Status::unimplemented("recheck_link"))
+    }
+
+    async fn sync_now(
+        &self,
+        _: Request<proto::SyncNowRequest>,
+    ) -> Result<Response<proto::SyncNowResponse>, Status> {
+        Err(Status::unimplemented("sync_now"))
+    }
+
+    async fn acknowledge_reset(
+        &self,
+        _: Request<proto::AcknowledgeResetRequest>,
+    ) -> Result<Response<proto::AcknowledgeResetResponse>, Status> {
+        Err(Status::unimplemented("acknowledge_reset"))
+    }
 }

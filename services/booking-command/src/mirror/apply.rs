@@ -76,7 +76,10 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
     let mut answer = count(&decided);
     let mut items = Vec::new();
     if apply.full_sync && !link.imported {
-        items.push(ChangedItem::Reset { from: object.now() });
+        items.push(ChangedItem::Reset {
+            from: object.now(),
+            link: Some(apply.link),
+        });
     }
     let planned = planned(tx, &object, known, decided).await?;
     write(tx, apply, &object, planned, &mut items).await?;

@@ -102,6 +102,7 @@ async fn page(
         horizon_days: row.horizon_days,
         connected: row.connected,
         requested_at: Some(stamp(row.requested_at)),
+        ..Default::default()
     });
     Ok(wanted.collect())
 }

@@ -32,7 +32,8 @@ fn change_item(message: &ObjectChanged, item: &ChangedItem) -> api::ChangeItem {
     use api::change_item::Item;
     let item = match item {
         ChangedItem::Booking { booking: snapshot } => Item::Booking(booking(message, snapshot)),
-        ChangedItem::Reset { from } => Item::Reset(api::ObjectReset {
+        ChangedItem::Reset { from, link } => Item::Reset(api::ObjectReset {
+            link_id: link.map(|link| link.to_string()).unwrap_or_default(),
             from: Some(timestamp(*from)),
         }),
         ChangedItem::Link {
@@ -76,6 +77,7 @@ fn booking(message: &ObjectChanged, snapshot: &BookingSnapshot) -> api::Booking 
         all_day: snapshot.all_day,
         created_at: Some(timestamp(snapshot.created_at)),
         updated_at: Some(timestamp(snapshot.updated_at)),
+        hidden: false,
     }
 }
 
@@ -151,6 +153,7 @@ fn changed_item(item: &api::ChangeItem) -> Result<ChangedItem, Unreadable> {
         }),
         Item::Reset(reset) => Ok(ChangedItem::Reset {
             from: instant(reset.from.as_ref(), "reset.from")?,
+            link: reset.link_id.parse().ok(),
         }),
         Item::Link(link) => Ok(ChangedItem::Link {
             link: link.link_id.parse().map_err(|_| Unreadable("link_id"))?,

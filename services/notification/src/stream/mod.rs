@@ -9,6 +9,7 @@ pub mod follow;
 pub mod hub;
 pub mod outlet;
 
+use roomsync_proto::notification::v1 as api;
 use std::{sync::Arc, time::Duration};
 
 use roomsync_domain::{SharedClock, TenantId};
@@ -98,6 +99,41 @@ impl SubscriptionService for Subscriptions {
             follower.run(outlet, greet, soft).await;
         });
         Ok(Response::new(inlet))
+    }
+
+    async fn create_webhook(
+        &self,
+        _: Request<api::CreateWebhookRequest>,
+    ) -> Result<Response<api::CreateWebhookResponse>, Status> {
+        Err(Status::unimplemented("create_webhook"))
+    }
+
+    async fn list_webhooks(
+        &self,
+        _: Request<api::ListWebhooksRequest>,
+    ) -> Result<Response<api::ListWebhooksResponse>, Status> {
+        Err(Status::unimplemented("list_webhooks"))
+    }
+
+    async fn update_webhook(
+        &self,
+        _: Request<api::UpdateWebhookRequest>,
+    ) -> Result<Response<api::UpdateWebhookResponse>, Status> {
+        Err(Status::unimplemented("update_webhook"))
+    }
+
+    async fn rotate_webhook_secret(
+        &self,
+        _: Request<api::RotateWebhookSecretRequest>,
+    ) -> Result<Response<api::RotateWebhookSecretResponse>, Status> {
+        Err(Status::unimplemented("rotate_webhook_secret"))
+    }
+
+    async fn delete_webhook(
+        &self,
+        _: Request<api::DeleteWebhookRequest>,
+    ) -> Result<Response<api::DeleteWebhookResponse>, Status> {
+        Err(Status::unimplemented("delete_webhook"))
     }
 }
 

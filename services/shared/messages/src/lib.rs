@@ -12,6 +12,7 @@
 
 mod calendar_changed;
 mod calendar_refresh;
+mod delivery_due;
 mod link_due;
 mod object_changed;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use calendar_changed::CalendarChanged;
 pub use calendar_refresh::{CalendarRefresh, RefreshLane, RefreshWhy};
+pub use delivery_due::DeliveryDue;
 pub use link_due::LinkDue;
 pub use object_changed::{BookingSnapshot, ChangedItem, ObjectChanged};
 use serde::{Serialize, de::DeserializeOwned};
@@ -85,4 +87,5 @@ pub const QUEUES: &[QueueSpec] = &[
     queue::<CalendarRefresh>(Some(DAY)),
     queue::<LinkDue>(Some(DAY)),
     queue::<ObjectChanged>(None),
+    queue::<DeliveryDue>(Some(Duration::from_hours(72))),
 ];

@@ -35,6 +35,9 @@ pub enum ChangedItem {
     Reset {
         /// From when.
         from: DateTime<Utc>,
+        /// The link to acknowledge it for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<LinkId>,
     },
     /// The object's link changed.
     Link {

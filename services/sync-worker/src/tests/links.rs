@@ -27,6 +27,7 @@ fn link(fixture: &Fixture) -> proto::WantedLink {
         horizon_days: 400,
         connected: true,
         requested_at: None,
+        ..Default::default()
     }
 }
 

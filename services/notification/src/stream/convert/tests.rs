@@ -38,6 +38,7 @@ fn every_kind_of_item_reads_back_from_the_api() {
     let mut items = vec![
         ChangedItem::Reset {
             from: at("2026-03-01T00:00:00Z"),
+            link: None,
         },
         ChangedItem::Link {
             link: LinkId::new(),

@@ -8,51 +8,25 @@ use std::{collections::HashMap, time::Duration};
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use google_sim::{NewEvent, RoomControl};
+use google_sim::NewEvent;
 use roomsync_domain::{Clock as _, SystemClock};
 use roomsync_proto::booking::v1::change_item::Item;
-use roomsync_testkit::{
-    Cluster, Service,
-    app::{Heard, instant},
-};
+use roomsync_testkit::app::{Heard, instant};
 
 use crate::{
+    like_production,
     load::percentile,
-    report::{line, memory, ms},
+    report::{line, ms},
+    rooms::{Rooms, TENANT},
 };
 
 pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Result<()> {
-    let mut builder = Cluster::builder("bench latency");
-    for service in Service::ALL {
-        builder = builder.as_process(service);
-    }
-    for limit in [
-        "per_user_per_minute",
-        "per_project_per_minute",
-        "directory_per_user_per_minute",
-    ] {
-        builder = builder.set(
-            Service::BookingCommand,
-            &format!("budget.{limit}"),
-            1_000_000,
-        );
-    }
-    let cluster = builder.start().await;
-    let app = cluster.app();
-    let mut linked: Vec<RoomControl> = Vec::new();
-    let mut last = None;
-    for number in 0..rooms {
-        let room = app
-            .given_linked_room(cluster.google(), "acme", &format!("Room {number}"))
-            .await;
-        linked.push(room.room.clone());
-        last = Some(room);
-    }
-    let room = last.context("at least one room")?;
-    let admin = room.organisation.admin.mail().to_owned();
-    line(&format!(
-        "{rooms} rooms linked; {changes} changes at {rate} per second"
-    ));
+    let cluster = like_production::cluster("bench latency").start().await;
+    let rooms = Rooms::given(&cluster, rooms).await;
+    rooms.linked_and_watched(&cluster, 1).await?;
+    let subscriber = cluster.app().subscribe(TENANT).await;
+    let admin = rooms.organisation.admin.mail();
+    line(&format!("{changes} changes at {rate} per second"));
 
     // Every meeting has a start of its own, by which it is recognised.
     let begin = SystemClock.now() + TimeDelta::days(2);
@@ -66,11 +40,11 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
         let start = start_of(number)?;
         let event = NewEvent::timed(start, start + TimeDelta::minutes(1));
         let at = SystemClock.now();
-        linked[number % linked.len()].insert_event(&admin, event)?;
+        let room = &rooms.all[number % rooms.all.len()].room;
+        room.insert_event(admin, event)?;
         made.insert(start.timestamp(), at);
     }
-    let heard = room
-        .subscriber
+    let heard = subscriber
         .found_within(Duration::from_mins(2), |journal| {
             let heard = arrivals(&journal.heard);
             made.keys()
@@ -91,11 +65,7 @@ pub(crate) async fn run(rooms: usize, changes: usize, rate: u64) -> anyhow::Resu
         ms(percentile(&latencies, 0.99)),
         ms(percentile(&latencies, 1.0)),
     ));
-    for service in Service::ALL {
-        if let Some(pid) = cluster.pid(service, 0) {
-            line(&format!("{service} memory: {}", memory(pid)));
-        }
-    }
+    like_production::memory(&cluster, 1);
     let listings = cluster.google().calls(google_sim::Operation::List).len();
     line(&format!(
         "listings asked of Google, imports and polls included: {listings}"

@@ -1,20 +1,24 @@
 //! Measurements, as ratios against a floor of the same run where there is one. Nothing here asserts
-//! a time: machines are noisy, and a benchmark that fails on a slow day teaches nothing.
+//! a time or a count: machines are noisy, and a benchmark that fails on a slow day teaches nothing.
+//! What is asserted is that there was something to measure: every booking arrived.
 //!
-//! `source target/local/env` (see `deploy/local/up`), then
-//! * `cargo run --release -p bench -- latency`: a change at Google until a subscriber has it, over
-//!   many rooms, and the memory of each service afterwards;
-//! * `cargo run --release -p bench -- push`: pushes per second that webhook-ingest takes with real
-//!   confirms, beside the least that axum and lapin can do.
+//! How to run each, and what it counts: README.md beside this file.
 //!
 //! To add one: a file here, an arm below; say what is compared with what, and from where to where
 //! a time counts.
 
+mod coalescing;
+mod flicker;
 mod floor;
+mod import;
 mod latency;
+mod like_production;
 mod load;
+mod meetings;
 mod push;
+mod quiet;
 mod report;
+mod rooms;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +42,42 @@ enum What {
         /// Changes per second, whether or not the earlier ones are through (open model).
         #[arg(long, default_value_t = 20)]
         rate: u64,
+    },
+    /// The first import of many rooms at once, beside the floor.
+    Import {
+        /// How many rooms.
+        #[arg(long, default_value_t = 200)]
+        rooms: usize,
+        /// How many dates stand on each room's calendar.
+        #[arg(long, default_value_t = 500)]
+        occurrences: usize,
+        /// How many dates a series has.
+        #[arg(long, default_value_t = 50)]
+        series_length: usize,
+    },
+    /// Listings that many pushes cost: to one room, and one to each of many.
+    Coalescing {
+        /// Pushes to one room within one second.
+        #[arg(long, default_value_t = 1000)]
+        pushes: usize,
+        /// Rooms that get one push each.
+        #[arg(long, default_value_t = 1000)]
+        rooms: usize,
+        /// Replicas of sync-worker.
+        #[arg(long, default_value_t = 1)]
+        replicas: usize,
+    },
+    /// Bookings that flicker while every room's sync token dies at once.
+    Flicker {
+        /// How many rooms.
+        #[arg(long, default_value_t = 200)]
+        rooms: usize,
+        /// How many bookings each has.
+        #[arg(long, default_value_t = 40)]
+        bookings: usize,
+        /// How many dates a series has.
+        #[arg(long, default_value_t = 10)]
+        series_length: usize,
     },
     /// Pushes per second, beside the floor.
     Push {
@@ -67,6 +107,21 @@ async fn main() -> anyhow::Result<()> {
             changes,
             rate,
         } => latency::run(rooms, changes, rate).await,
+        What::Import {
+            rooms,
+            occurrences,
+            series_length,
+        } => import::run(rooms, occurrences, series_length).await,
+        What::Coalescing {
+            pushes,
+            rooms,
+            replicas,
+        } => coalescing::run(pushes, rooms, replicas).await,
+        What::Flicker {
+            rooms,
+            bookings,
+            series_length,
+        } => flicker::run(rooms, bookings, series_length).await,
         What::Push {
             clients,
             seconds,

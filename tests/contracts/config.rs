@@ -73,7 +73,7 @@ fn the_defaults_and_the_required_keys_are_all_that_booking_command_needs() {
 fn the_defaults_and_the_required_keys_are_all_that_notification_needs() {
     starts_from::<notification::Config>(
         notification::service().default_config,
-        &[DATABASE, BROKER, BOOKING_URL, BOOKING_TOKEN],
+        &[DATABASE, BROKER, BOOKING_URL, BOOKING_TOKEN, SEALING_KEYS],
     );
 }
 

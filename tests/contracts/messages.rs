@@ -5,7 +5,7 @@
 use std::{fs, path::PathBuf};
 
 use roomsync_messages::{
-    CalendarChanged, CalendarRefresh, LinkDue, Message, ObjectChanged, QUEUES,
+    CalendarChanged, CalendarRefresh, DeliveryDue, LinkDue, Message, ObjectChanged, QUEUES,
 };
 
 fn golden() -> PathBuf {
@@ -43,6 +43,7 @@ fn holds<M: Message>() {
 fn every_message_has_a_golden_file_that_reads_and_writes_back() {
     holds::<CalendarChanged>();
     holds::<CalendarRefresh>();
+    holds::<DeliveryDue>();
     holds::<LinkDue>();
     holds::<ObjectChanged>();
     for queue in QUEUES {

@@ -58,7 +58,11 @@ fn client() -> Client {
 /// Covers R17.
 #[tokio::test]
 async fn a_push_that_is_not_ours_is_refused_and_publishes_nothing() {
-    let scene = Scene::new("foreign pushes").await;
+    let cluster = Cluster::builder("foreign pushes")
+        .with_every_push("hints are counted, and every poll is one")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
     let address = scene.cluster.address(Service::WebhookIngest, 0, "public");
     let url = format!("http://{address}/google/calendar/push");
     let channel = scene.cluster.google().channels().remove(0);

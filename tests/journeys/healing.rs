@@ -1,11 +1,15 @@
-//! What heals by itself: lost, doubled and disordered pushes, Google's bad moments, odd events.
+//! What heals by itself: lost, doubled, late and disordered pushes, Google's bad moments, odd events,
+//! and what no cursor can tell. Cursors that die are in `full_sync.rs`.
 
 use google_sim::{Effect, Fault, NewEvent, Operation, PushEffect, PushFault};
-use roomsync_proto::booking::v1::BookingState;
-use roomsync_testkit::{Cluster, Service};
+use roomsync_proto::{booking::v1::BookingState, integration::v1::Link};
+use roomsync_testkit::{Cluster, SOON, Service, app::instant};
 use serde_json::json;
 
-use crate::scene::{Scene, at, tomorrow, whose};
+use crate::{
+    scene::{Scene, at, tomorrow, whose},
+    watch::Watch,
+};
 
 /// Covers R78.
 #[tokio::test]
@@ -184,52 +188,6 @@ async fn an_event_that_becomes_unreadable_keeps_its_booking_until_google_says_ot
 
 /// Covers R17.
 #[tokio::test]
-async fn an_expired_cursor_is_a_full_sync_and_nothing_flickers() {
-    let scene = Scene::new("an expired cursor").await;
-    let (_, booking) = scene.given_meeting(9).await;
-    scene.room.room.expire_sync_tokens().expect("expired");
-
-    scene.given_meeting(11).await;
-
-    let history = scene
-        .room
-        .subscriber
-        .journal(|j| j.history(&booking.booking_id));
-    assert!(
-        history.iter().all(|b| b.state() != BookingState::Removed),
-        "a full sync is a difference: {history:?}"
-    );
-    scene.cluster.finish().await;
-}
-
-/// Covers R78.
-#[tokio::test]
-async fn three_workers_and_a_burst_of_changes_miss_nothing_and_list_little() {
-    let cluster = Cluster::builder("a burst")
-        .replicas(Service::SyncWorker, 3)
-        .start()
-        .await;
-    let scene = Scene::with(cluster).await;
-    let (event, _) = scene.given_meeting(9).await;
-    for minute in 1..=30 {
-        let start = tomorrow(12) + chrono::TimeDelta::minutes(minute);
-        let end = start + chrono::TimeDelta::hours(1);
-        let moved = scene.ana.move_event(
-            &event,
-            google_sim::When::at(start),
-            google_sim::When::at(end),
-        );
-        moved.expect("moved");
-    }
-    let last = tomorrow(12) + chrono::TimeDelta::minutes(30);
-    scene
-        .wait_booking("the last place", last, BookingState::Confirmed)
-        .await;
-    scene.cluster.finish().await;
-}
-
-/// Covers R17.
-#[tokio::test]
 async fn a_subscriber_that_was_away_goes_on_where_it_stopped() {
     let scene = Scene::new("a subscriber away").await;
     scene.given_meeting(9).await;
@@ -253,5 +211,159 @@ async fn a_subscriber_that_was_away_goes_on_where_it_stopped() {
     assert!(gaps.is_empty(), "{gaps:?}");
     let opened = scene.room.subscriber.journal(|j| j.opened);
     assert_eq!(opened, 2);
+    scene.cluster.finish().await;
+}
+
+/// Covers R53, B4.
+#[tokio::test]
+async fn what_no_cursor_can_tell_is_found_by_the_reconcile_repaired_and_counted() {
+    let cluster = Cluster::builder("drift")
+        .set(Service::SyncWorker, "sync.reconcile_every", "2s")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let (event, booking) = scene.given_meeting(9).await;
+    scene.given_meeting(11).await;
+    let google = scene.cluster.google();
+    // Google forgets to tell of two changes, and goes on behind them.
+    let forgetful = Fault::next(Effect::WithoutItems)
+        .on(Operation::List)
+        .of_calendar(scene.room.room.mail());
+    let held = google.hold(Operation::List, scene.room.room.mail());
+    scene.ana.move_event(&event, at(14), at(15)).expect("moved");
+    held.wait_until_reached().await;
+    scene
+        .ana
+        .insert_event(scene.meeting(16))
+        .expect("Google takes it");
+    google.add_fault(forgetful);
+    held.release();
+
+    let moved = scene
+        .wait_booking("the repaired one", tomorrow(14), BookingState::Confirmed)
+        .await;
+    assert_eq!(
+        moved.booking_id, booking.booking_id,
+        "repaired, not made anew"
+    );
+    scene
+        .wait_booking("the missing one", tomorrow(16), BookingState::Confirmed)
+        .await;
+    let link = &scene.room.link.link_id;
+    let app = scene.cluster.app();
+    let counted = app
+        .wait_link("the drift is counted", "acme", link, |link| {
+            link.coverage.as_ref().is_some_and(|it| it.drift_total > 0)
+        })
+        .await;
+    let coverage = counted.coverage.expect("coverage");
+    assert!(coverage.last_reconcile_at.is_some());
+    // The next one finds nothing, and remembers what was found.
+    let total = coverage.drift_total;
+    let calm = app
+        .wait_link("a reconcile without drift", "acme", link, |link| {
+            let coverage = link.coverage.as_ref();
+            coverage.is_some_and(|it| it.drift_found == 0 && it.last_reconcile_at.is_some())
+        })
+        .await;
+    assert!(calm.coverage.expect("coverage").drift_total >= total);
+    scene.cluster.finish().await;
+}
+
+/// Covers B4, R53.
+#[tokio::test]
+async fn a_reconcile_that_finds_nothing_counts_nothing_and_says_nothing() {
+    let cluster = Cluster::builder("no drift")
+        .set(Service::SyncWorker, "sync.reconcile_every", "1s")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    scene.given_meeting(9).await;
+    let weekly = scene.meeting(15).repeating("FREQ=WEEKLY");
+    scene.ana.insert_event(weekly).expect("Google takes it");
+    scene
+        .wait_booking("the series", tomorrow(15), BookingState::Confirmed)
+        .await;
+    scene.cluster.agree().await;
+    let watch = Watch::start(&scene).await;
+    let link = &scene.room.link.link_id;
+    let reconciled = |link: &Link| {
+        let coverage = link.coverage.as_ref()?;
+        instant(coverage.last_reconcile_at.as_ref())
+    };
+    let app = scene.cluster.app();
+    let mut last = app
+        .link("acme", link)
+        .await
+        .ok()
+        .as_ref()
+        .and_then(reconciled);
+    for _ in 0..2 {
+        let later = app
+            .wait_link("the next reconcile", "acme", link, |link| {
+                reconciled(link) > last
+            })
+            .await;
+        last = reconciled(&later);
+        assert_eq!(later.coverage.expect("coverage").drift_total, 0);
+    }
+    watch.saw_nothing_change().await;
+    scene.cluster.finish().await;
+}
+
+/// Covers R78.
+#[tokio::test]
+async fn pushes_that_come_late_change_nothing_any_more() {
+    let scene = Scene::new("late pushes").await;
+    let (event, booking) = scene.given_meeting(9).await;
+    let late = PushEffect::Delay {
+        delay: std::time::Duration::from_millis(700),
+    };
+    scene
+        .cluster
+        .google()
+        .add_push_fault(PushFault::next(2, late));
+    scene.ana.move_event(&event, at(10), at(11)).expect("moved");
+    // This one is pushed at once, and tells of both.
+    scene.given_meeting(14).await;
+    let moved = scene
+        .wait_booking("moved", tomorrow(10), BookingState::Confirmed)
+        .await;
+    assert_eq!(moved.booking_id, booking.booking_id);
+    let arrived = |google: &google_sim::Control| {
+        let pushes = google.pushes();
+        let last = pushes.last()?;
+        (!last.answers.is_empty() && pushes.len() >= 4).then_some(())
+    };
+    let google = scene.cluster.google();
+    google
+        .wait_for(SOON, arrived)
+        .await
+        .expect("the late pushes arrive");
+    assert_eq!(scene.listed().await.len(), 2);
+    scene.cluster.finish().await;
+}
+
+/// Covers R53, B4.
+#[tokio::test]
+async fn a_tenant_with_more_rooms_than_its_rate_can_poll_is_told_how_long_healing_takes() {
+    let cluster = Cluster::builder("a slow poll")
+        .set(Service::SyncWorker, "sync.poll_with_push", "1s")
+        // Half of it is for polls: one a minute, for one room.
+        .set(Service::SyncWorker, "sync.tenant_requests_per_minute", 2)
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    scene.given_meeting(9).await;
+    let link = &scene.room.link.link_id;
+    let told = scene
+        .cluster
+        .app()
+        .wait_link("the interval", "acme", link, |link| {
+            let coverage = link.coverage.as_ref();
+            coverage.is_some_and(|it| it.poll_interval_seconds >= 60)
+        })
+        .await;
+    assert_eq!(told.coverage.expect("coverage").poll_interval_seconds, 60);
     scene.cluster.finish().await;
 }

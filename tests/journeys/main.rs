@@ -7,10 +7,26 @@
 //! both sides agree and nothing is left in a queue.
 
 mod bad_input;
+mod channels;
+mod coalescing;
+mod full_sync;
 mod healing;
 mod linking;
+mod links;
+mod live_plan;
+mod odd_events;
 mod one_off;
+mod people;
+mod private;
 mod refusals;
 mod room_answers;
+mod room_owners;
+mod rooms;
 mod scene;
 mod series;
+mod series_clocks;
+mod series_moves;
+mod series_parts;
+mod watch;
+mod webhooks;
+mod weekly;

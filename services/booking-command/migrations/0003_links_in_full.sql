@@ -12,12 +12,16 @@ ALTER TABLE booking.links
     ADD COLUMN drift_total bigint NOT NULL DEFAULT 0;
 UPDATE booking.links SET opened_at = imported_at, pending_since = requested_at;
 -- While its address is changed an object has two links: the one in use, and the one that will replace it.
+-- A closing one does not count: it closes while the one that took its place is in use.
 DROP INDEX booking.links_object;
 CREATE UNIQUE INDEX links_object ON booking.links (tenant_id, object_id)
-    WHERE state <> 'removed' AND replaces_link_id IS NULL;
+    WHERE state NOT IN ('closing', 'removed') AND replaces_link_id IS NULL;
 CREATE UNIQUE INDEX links_replacing ON booking.links (tenant_id, object_id)
-    WHERE state <> 'removed' AND replaces_link_id IS NOT NULL;
+    WHERE state NOT IN ('closing', 'removed') AND replaces_link_id IS NOT NULL;
 CREATE INDEX links_pending ON booking.links (pending_since) WHERE state = 'pending';
 
 -- The last synchronisation of all objects by hand.
 ALTER TABLE booking.tenants ADD COLUMN sync_asked_at timestamptz;
+
+-- An optional scope that was not granted is not asked for again before then.
+ALTER TABLE booking.access_tokens ADD COLUMN refused_until timestamptz;

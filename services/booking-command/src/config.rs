@@ -6,12 +6,10 @@ use roomsync_broker::BrokerConfig;
 use roomsync_google::GoogleConfig;
 use roomsync_postgres::DatabaseConfig;
 use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
+use roomsync_sealing::{Keyring, SealingConfig};
 use serde::Deserialize;
 
-use crate::access::{
-    budget::BudgetConfig,
-    sealing::{Keyring, SealingConfig},
-};
+use crate::access::budget::BudgetConfig;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,8 +35,36 @@ pub struct Config {
     pub sealing: SealingConfig,
     /// Google's limits.
     pub budget: BudgetConfig,
+    /// Links.
+    pub links: LinksConfig,
+    /// Synchronising by hand.
+    pub sync_by_hand: SyncByHandConfig,
     /// What is forgotten when.
     pub cleanup: CleanupConfig,
+}
+
+/// Links.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinksConfig {
+    /// How long a link may wait for its verification before it has failed.
+    #[serde(with = "humantime_serde")]
+    pub pending_for: Duration,
+    /// How often those that wait for longer are looked for.
+    #[serde(with = "humantime_serde")]
+    pub look_every: Duration,
+}
+
+/// Synchronising by hand.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncByHandConfig {
+    /// One object.
+    #[serde(with = "humantime_serde")]
+    pub at_most_every: Duration,
+    /// All objects of a tenant.
+    #[serde(with = "humantime_serde")]
+    pub all_at_most_every: Duration,
 }
 
 /// How the schema gets there.
@@ -103,12 +129,14 @@ impl ServiceConfig for Config {
             return broken("budget", key, "must be at least 20");
         }
         let durations = [
-            ("every", self.cleanup.every),
-            ("keep_inbox", self.cleanup.keep_inbox),
-            ("keep_changes", self.cleanup.keep_changes),
+            ("cleanup", "every", self.cleanup.every),
+            ("cleanup", "keep_inbox", self.cleanup.keep_inbox),
+            ("cleanup", "keep_changes", self.cleanup.keep_changes),
+            ("links", "pending_for", self.links.pending_for),
+            ("links", "look_every", self.links.look_every),
         ];
-        if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
-            return broken("cleanup", key, "must not be zero");
+        if let Some((section, key, _)) = durations.iter().find(|(.., it)| it.is_zero()) {
+            return broken(section, key, "must not be zero");
         }
         if self.cleanup.batch < 1 {
             return broken("cleanup", "batch", "must be at least 1");
@@ -146,6 +174,11 @@ mod tests {
         let config = load(&[("ROOMSYNC__SEALING__KEYS", KEYS)]).unwrap();
         assert_eq!(config.cleanup.keep_changes, Duration::from_hours(30 * 24));
         assert!(!config.migration.on_start);
+        assert_eq!(config.links.pending_for, Duration::from_hours(24));
+        assert_eq!(
+            config.sync_by_hand.all_at_most_every,
+            Duration::from_mins(5)
+        );
     }
 
     #[test]
@@ -161,6 +194,13 @@ mod tests {
         "budget.per_user_per_minute"
     )]
     #[case("ROOMSYNC__CLEANUP__BATCH", "0", "cleanup.batch")]
+    #[case("ROOMSYNC__LINKS__PENDING_FOR", "0s", "links.pending_for")]
+    #[case("ROOMSYNC__LINKS__LOOK_EVERY", "0s", "links.look_every")]
+    #[case(
+        "ROOMSYNC__SYNC_BY_HAND__AT_MOST_EVERY",
+        "often",
+        "sync_by_hand.at_most_every"
+    )]
     #[case("ROOMSYNC__CLEANUP__KEEP_INBOX", "0s", "cleanup.keep_inbox")]
     #[case("ROOMSYNC__BROKER__URL", "http://localhost", "broker.url")]
     #[case("ROOMSYNC__DATABASE__URL", "mysql://localhost", "database.url")]

@@ -55,7 +55,13 @@ pub(crate) fn flags(flags: Flags) -> Vec<i32> {
     let object_blocked = flags
         .object_blocked
         .then_some(pb::BookingFlag::ObjectBlocked.into());
-    conflict.into_iter().chain(object_blocked).collect()
+    let awaiting_approval = flags
+        .awaiting_approval
+        .then_some(pb::BookingFlag::AwaitingApproval.into());
+    [conflict, object_blocked, awaiting_approval]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A stored word as the API says it: causes, reasons and link states are `UPPER_SNAKE` there.

@@ -35,9 +35,10 @@ use roomsync_broker::Broker;
 use roomsync_google::Google;
 use roomsync_postgres::Database;
 use roomsync_process::{Context, Service, grpc};
+use roomsync_sealing::Keyring;
 use sqlx::migrate::Migrator;
 
-use crate::access::{Lender, sealing::Keyring};
+use crate::access::Lender;
 pub use crate::config::Config;
 pub use crate::tenants::gate;
 
@@ -97,19 +98,31 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             public,
             &database,
             &lender,
+            config.sync_by_hand,
             callers.clone(),
             shutdown.clone(),
         ),
     );
     spawner.spawn_critical(
         "internal listener",
-        serve::internal(internal, &database, &lender, callers, shutdown),
+        serve::internal(
+            internal,
+            &database,
+            &lender,
+            config.links.pending_for,
+            callers,
+            shutdown,
+        ),
     );
     let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
     spawner.spawn("relay", relay);
     spawner.spawn(
         "cleanup",
         cleanup::run(database.clone(), config.cleanup, soft.clone()),
+    );
+    spawner.spawn(
+        "pending links",
+        links::expire::run(database.clone(), config.links, soft.clone()),
     );
     spawner.spawn(
         "database",

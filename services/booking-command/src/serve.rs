@@ -2,7 +2,7 @@
 //!
 //! What is only for our own services is not even registered on the public listener.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use roomsync_postgres::Database;
 use roomsync_process::{
@@ -28,6 +28,7 @@ use crate::{
     access::{ConnectionRpc, GoogleAccessRpc, Lender},
     bookings::Bookings,
     catalogue::CatalogueRpc,
+    config::SyncByHandConfig,
     links::LinkRpc,
     mirror::Mirror,
     people::PeopleRpc,
@@ -42,6 +43,7 @@ pub(crate) fn public(
     listener: Listener,
     database: &Database,
     lender: &Lender,
+    sync_by_hand: SyncByHandConfig,
     callers: Callers,
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
@@ -54,7 +56,11 @@ pub(crate) fn public(
         .add_service(ConnectionServiceServer::new(ConnectionRpc::new(
             lender.clone(),
         )))
-        .add_service(LinkServiceServer::new(LinkRpc::new(database.clone())));
+        .add_service(LinkServiceServer::new(LinkRpc::new(
+            database.clone(),
+            lender.clone(),
+            sync_by_hand,
+        )));
     listener.serve(
         routes,
         DESCRIPTORS,
@@ -68,10 +74,12 @@ pub(crate) fn internal(
     listener: Listener,
     database: &Database,
     lender: &Lender,
+    pending_for: Duration,
     callers: Callers,
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
-    let routes = Routes::new(MirrorServiceServer::new(Mirror::new(database.clone()))).add_service(
+    let mirror = Mirror::new(database.clone(), pending_for);
+    let routes = Routes::new(MirrorServiceServer::new(mirror)).add_service(
         GoogleAccessServiceServer::new(GoogleAccessRpc::new(lender.clone())),
     );
     listener.serve(routes, DESCRIPTORS, Access::internal(callers), shutdown)

@@ -67,6 +67,14 @@ pub enum CommandError {
         /// In `UPPER_SNAKE`.
         reason: &'static str,
     },
+    /// `RESOURCE_EXHAUSTED` with `RetryInfo`.
+    #[error("too much for now: {reason}")]
+    Exhausted {
+        /// In `UPPER_SNAKE`.
+        reason: &'static str,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// UNAVAILABLE with `RetryInfo`.
     #[error("unavailable: {reason}")]
     Unavailable {
@@ -124,6 +132,10 @@ impl From<CommandError> for Status {
             }
             CommandError::Aborted { reason } => problem(Code::Aborted, reason, message, &[]),
             CommandError::OutOfRange { reason } => problem(Code::OutOfRange, reason, message, &[]),
+            CommandError::Exhausted {
+                reason,
+                retry_after,
+            } => problem_later(Code::ResourceExhausted, reason, message, &[], retry_after),
             CommandError::Unavailable {
                 reason,
                 retry_after,

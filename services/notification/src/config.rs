@@ -5,7 +5,10 @@ use std::time::Duration;
 use roomsync_broker::BrokerConfig;
 use roomsync_postgres::DatabaseConfig;
 use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
+use roomsync_sealing::{Keyring, SealingConfig};
 use serde::Deserialize;
+
+use crate::webhooks::address::Policy;
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +33,47 @@ pub struct Config {
     pub stream: StreamConfig,
     /// What is kept.
     pub log: LogConfig,
+    /// Seals the secrets of webhooks.
+    pub sealing: SealingConfig,
+    /// Requests to receivers.
+    pub webhooks: WebhooksConfig,
+}
+
+/// Requests to receivers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhooksConfig {
+    /// How long a receiver may take to answer.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// How long one change is tried.
+    #[serde(with = "humantime_serde")]
+    pub patience: Duration,
+    /// How many changes of one object one message sends.
+    pub per_message: u32,
+    /// How often lost messages are looked for.
+    #[serde(with = "humantime_serde")]
+    pub sweep: Duration,
+    /// A message that nobody had in hand for so long is lost.
+    #[serde(with = "humantime_serde")]
+    pub lost_after: Duration,
+    /// Addresses that are not public.
+    pub allow_private: bool,
+    /// http without TLS.
+    pub allow_http: bool,
+}
+
+impl WebhooksConfig {
+    /// The longest patience: the queue's is a little more, so that ours ends first.
+    const LONGEST_PATIENCE: Duration = Duration::from_hours(72);
+
+    /// Which addresses are taken.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            allow_private: self.allow_private,
+            allow_http: self.allow_http,
+        }
+    }
 }
 
 /// Versions that did not arrive.
@@ -101,6 +145,10 @@ impl ServiceConfig for Config {
             ("log.keep", self.log.keep),
             ("log.keep_inbox", self.log.keep_inbox),
             ("log.cleanup_every", self.log.cleanup_every),
+            ("webhooks.timeout", self.webhooks.timeout),
+            ("webhooks.patience", self.webhooks.patience),
+            ("webhooks.sweep", self.webhooks.sweep),
+            ("webhooks.lost_after", self.webhooks.lost_after),
         ];
         if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
             return Err(ConfigError::invalid(*key, "must not be zero"));
@@ -110,6 +158,15 @@ impl ServiceConfig for Config {
         }
         if self.stream.buffer == 0 {
             return broken("stream", "buffer", "must be at least 1");
+        }
+        if let Err(error) = Keyring::new(&self.sealing) {
+            return Err(ConfigError::invalid("sealing.keys", error.to_string()));
+        }
+        if self.webhooks.per_message == 0 {
+            return broken("webhooks", "per_message", "must be at least 1");
+        }
+        if self.webhooks.patience > WebhooksConfig::LONGEST_PATIENCE {
+            return broken("webhooks", "patience", "must be at most 3 days");
         }
         if self.log.cleanup_batch < 1 {
             return broken("log", "cleanup_batch", "must be at least 1");
@@ -124,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const REQUIRED: [(&str, &str); 4] = [
+    const REQUIRED: [(&str, &str); 5] = [
         (
             "ROOMSYNC__DATABASE__URL",
             "postgres://app@127.0.0.1/roomsync",
@@ -132,6 +189,10 @@ mod tests {
         ("ROOMSYNC__BROKER__URL", "amqp://127.0.0.1/"),
         ("ROOMSYNC__BOOKING_COMMAND__URL", "http://127.0.0.1:9101"),
         ("ROOMSYNC__BOOKING_COMMAND__TOKEN", "a-token"),
+        (
+            "ROOMSYNC__SEALING__KEYS",
+            r#"[{id = "a", secret = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]"#,
+        ),
     ];
 
     fn load(set: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -154,6 +215,10 @@ mod tests {
     #[case("ROOMSYNC__GAP__EVERY", "0s", "gap.every")]
     #[case("ROOMSYNC__LOG__CLEANUP_BATCH", "0", "log.cleanup_batch")]
     #[case("ROOMSYNC__BROKER__URL", "http://localhost", "broker.url")]
+    #[case("ROOMSYNC__SEALING__KEYS", "[]", "sealing.keys")]
+    #[case("ROOMSYNC__WEBHOOKS__TIMEOUT", "0s", "webhooks.timeout")]
+    #[case("ROOMSYNC__WEBHOOKS__PER_MESSAGE", "0", "webhooks.per_message")]
+    #[case("ROOMSYNC__WEBHOOKS__PATIENCE", "73h", "webhooks.patience")]
     fn a_value_that_cannot_be_used_is_named(
         #[case] variable: &str,
         #[case] value: &str,

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roomsync_domain::TenantId;
+use roomsync_domain::{ObjectId, TenantId};
 use roomsync_postgres::Database;
 use roomsync_process::grpc;
 use roomsync_proto::booking::v1::{
@@ -59,7 +59,7 @@ pub enum GapError {
     #[error("failed to read a fetched change")]
     Unreadable(#[from] convert::Unreadable),
     /// A stored id is not an id.
-    #[error("failed to read the tenant's id")]
+    #[error("failed to read a stored id")]
     Tenant(#[from] roomsync_domain::InvalidId),
 }
 
@@ -127,7 +127,7 @@ impl Gaps {
             let changes = match self.booking_command.clone().list_changes(request).await {
                 Ok(answer) => answer.into_inner().changes,
                 Err(status) if grpc::reason(&status).as_deref() == Some("VERSION_EXPIRED") => {
-                    return Ok(self.give_up(&gap).await?);
+                    return self.give_up(&tenant, &gap).await;
                 }
                 Err(status) => return Err(GapError::Fetch(Box::new(status))),
             };
@@ -175,8 +175,8 @@ impl Gaps {
 
     /// The missing versions are forgotten everywhere: a subscriber that counts sees the jump, and one
     /// that does not would otherwise never hear of this object again.
-    async fn give_up(&self, gap: &Gap) -> Result<(), sqlx::Error> {
-        let (tenant, object) = (gap.tenant_id.as_str(), gap.object_id.as_str());
+    async fn give_up(&self, tenant: &TenantId, gap: &Gap) -> Result<(), GapError> {
+        let object: &ObjectId = &gap.object_id.parse()?;
         let after = self.after;
         let entries = self
             .database
@@ -187,8 +187,8 @@ impl Gaps {
         self.metrics.gap_given_up();
         self.metrics.appended(&entries);
         tracing::warn!(
-            tenant,
-            object,
+            %tenant,
+            %object,
             from = gap.last_version,
             to = entries.first().map(|entry| entry.version),
             "skipped versions that nobody has any more"

@@ -1,14 +1,15 @@
-//! Changes to subscribers: `object.changed` from the queue into a log, and from the log to streams.
+//! Changes to subscribers: `object.changed` from the queue into a log, and from the log to streams and
+//! webhooks.
 //!
 //! ```text
-//! queue notification.object-changed -> consumers/object_changed.rs -> log/ -> stream/ -> subscribers
-//!                                       gap.rs fetches what did not arrive --^
+//! queue notification.object-changed -> consumers/object_changed.rs -> log/ -> stream/   -> subscribers
+//!                                       gap.rs fetches what did not arrive --^  '-> webhooks/ -> receivers
 //! ```
 //!
 //! Every replica serves subscribers, one at a time consumes; they meet only in PostgreSQL. What a
 //! subscriber may rely on stands in `subscription_service.proto`, why it holds in [`log`].
 //!
-//! To add a way out (webhooks, mail): a folder beside [`stream`] that reads the log from a position
+//! To add a way out (mail): a folder beside [`stream`] and [`webhooks`] that reads the log from a position
 //! of its own. To add a message: a file in [`consumers`].
 
 pub mod config;
@@ -19,29 +20,35 @@ pub mod known_tenants;
 pub mod log;
 pub mod metrics;
 pub mod stream;
+pub mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use roomsync_broker::Broker;
 use roomsync_domain::SystemClock;
-use roomsync_messages::ObjectChanged;
+use roomsync_messages::{DeliveryDue, ObjectChanged};
 use roomsync_postgres::Database;
-use roomsync_process::{Context, ReadyFlag, Service, grpc};
+use roomsync_process::{Context, ReadyFlag, Service, Spawner, grpc};
 use roomsync_proto::DESCRIPTORS;
 use roomsync_proto::notification::v1::subscription_service_server::SubscriptionServiceServer;
+use roomsync_sealing::Keyring;
 use sqlx::migrate::Migrator;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use crate::config::Config;
 use crate::{
-    consumers::object_changed::ObjectChangedConsumer,
+    consumers::{delivery_due::DeliveryDueConsumer, object_changed::ObjectChangedConsumer},
     gap::Gaps,
     known_tenants::KnownTenants,
     metrics::Metrics,
     stream::{Subscriptions, hub::Hub},
+    webhooks::{Webhooks, deliver::Deliveries, send::Sender, slots::Slots, sweep::Sweep},
 };
 
 /// The name of the service.
@@ -84,6 +91,9 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
     let booking_command = grpc::connect(&config.booking_command)?;
     let callers = grpc::Callers::load(&config.callers)?;
+    let ring = Arc::new(Keyring::new(&config.sealing)?);
+    let policy = config.webhooks.policy();
+    let wake_sweep = Arc::new(Notify::new());
     let metrics = Metrics::new();
     let hub = Hub::default();
 
@@ -91,11 +101,19 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         .await
         .context("failed to open the public listener")?;
     ports.announce("public", listener.local_addr());
+    let tenants = KnownTenants::new(database.clone(), booking_command.clone());
     let subscriptions = Subscriptions {
         database: database.clone(),
         clock: Arc::new(SystemClock),
         hub: hub.clone(),
-        tenants: KnownTenants::new(database.clone(), booking_command.clone()),
+        tenants: tenants.clone(),
+        webhooks: Webhooks {
+            database: database.clone(),
+            tenants,
+            ring: Arc::clone(&ring),
+            policy,
+            wake_sweep: Arc::clone(&wake_sweep),
+        },
         config: config.stream.clone(),
         metrics: Arc::clone(&metrics),
         tasks,
@@ -106,6 +124,17 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         gap_after: config.gap.after,
         metrics: Arc::clone(&metrics),
     });
+    let deliveries = Deliveries {
+        database: database.clone(),
+        ring: Arc::clone(&ring),
+        sender: Sender::new(policy, config.webhooks.timeout)
+            .context("failed to set up calls to webhooks")?,
+        // Half of the consumer's hands: one receiver that hangs leaves the others to the rest.
+        slots: Slots::new(usize::from(config.broker.prefetch) / 2),
+        config: config.webhooks,
+        metrics: Arc::clone(&metrics),
+    };
+    deliver(&spawner, &broker, deliveries, wake_sweep, &soft);
     let gaps = Gaps::new(
         database.clone(),
         booking_command,
@@ -125,6 +154,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         "object.changed",
         broker.consume::<ObjectChanged, _>(consumer),
     );
+    spawner.spawn(
+        "relay",
+        roomsync_relay::run(database.clone(), broker.publisher(), soft.clone()),
+    );
     spawner.spawn("gaps", gaps.run(soft.clone()));
     spawner.spawn(
         "housekeeping",
@@ -136,6 +169,32 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     );
     spawner.spawn("readiness", watch_broker(broker, broker_ready, soft));
     Ok(())
+}
+
+/// Starts what sends to webhooks.
+fn deliver(
+    spawner: &Spawner,
+    broker: &Broker,
+    deliveries: Deliveries,
+    wake: Arc<Notify>,
+    soft: &CancellationToken,
+) {
+    let sweep = Sweep {
+        database: deliveries.database.clone(),
+        ring: Arc::clone(&deliveries.ring),
+        config: deliveries.config.clone(),
+        metrics: Arc::clone(&deliveries.metrics),
+        wake,
+    };
+    spawner.spawn("webhooks", sweep.run(soft.clone()));
+    let (broker, soft) = (broker.clone(), soft.clone());
+    spawner.spawn("delivery.due", async move {
+        // Without PostgreSQL every message would only climb the retry ladder.
+        if deliveries.database.wait_until_reachable(&soft).await {
+            let consumer = Arc::new(DeliveryDueConsumer { deliveries });
+            broker.consume::<DeliveryDue, _>(consumer).await;
+        }
+    });
 }
 
 /// How often PostgreSQL is asked whether it is there.

@@ -9,7 +9,10 @@ use opentelemetry::{
     metrics::{Counter, Gauge, Histogram, UpDownCounter},
 };
 
-use crate::log::append::{Entry, Outcome};
+use crate::{
+    log::append::{Entry, Outcome},
+    webhooks::send::Refusal,
+};
 
 const SECONDS: [f64; 15] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0,
@@ -26,6 +29,12 @@ pub struct Metrics {
     gaps_given_up: Counter<u64>,
     streams: UpDownCounter<i64>,
     streams_stuck: Counter<u64>,
+    webhook_requests: Counter<u64>,
+    webhook_appended_to_taken: Histogram<f64>,
+    webhook_skipped: Counter<u64>,
+    webhook_given_up: Counter<u64>,
+    webhook_lost_messages: Counter<u64>,
+    webhook_objects_behind: Gauge<i64>,
 }
 
 impl Metrics {
@@ -72,6 +81,30 @@ impl Metrics {
             streams_stuck: meter
                 .u64_counter("roomsync.notification.streams_stuck")
                 .with_description("Subscriptions ended because nobody read them")
+                .build(),
+            webhook_requests: meter
+                .u64_counter("roomsync.notification.webhook.requests")
+                .with_description("Requests to webhooks, by outcome")
+                .build(),
+            webhook_appended_to_taken: seconds(
+                "roomsync.notification.webhook.appended_to_taken",
+                "From the log to a webhook's 2xx",
+            ),
+            webhook_skipped: meter
+                .u64_counter("roomsync.notification.webhook.skipped")
+                .with_description("Versions that webhooks did not get: the log no longer had them")
+                .build(),
+            webhook_given_up: meter
+                .u64_counter("roomsync.notification.webhook.given_up")
+                .with_description("Changes that were tried for as long as patience lasts")
+                .build(),
+            webhook_lost_messages: meter
+                .u64_counter("roomsync.notification.webhook.lost_messages")
+                .with_description("Messages that the sweep published anew")
+                .build(),
+            webhook_objects_behind: meter
+                .i64_gauge("roomsync.notification.webhook.objects_behind")
+                .with_description("Objects with changes that an enabled webhook has not taken")
                 .build(),
         })
     }
@@ -123,6 +156,35 @@ impl Metrics {
     pub fn stream_opened(self: &Arc<Self>) -> OpenStream {
         self.streams.add(1, &[]);
         OpenStream(Arc::clone(self))
+    }
+
+    /// A webhook took a change, so long after it was appended.
+    pub fn webhook_taken(&self, after: TimeDelta) {
+        self.webhook_requests
+            .add(1, &[KeyValue::new("outcome", "TAKEN")]);
+        self.webhook_appended_to_taken.record(seconds(after), &[]);
+    }
+
+    /// A webhook did not take a change.
+    pub fn webhook_refused(&self, refusal: Refusal) {
+        self.webhook_requests
+            .add(1, &[KeyValue::new("outcome", refusal.kind())]);
+    }
+
+    /// The log no longer had so many versions.
+    pub fn webhook_skipped(&self, versions: i64) {
+        self.webhook_skipped.add(versions.unsigned_abs(), &[]);
+    }
+
+    /// A change was tried for as long as patience lasts.
+    pub fn webhook_given_up(&self) {
+        self.webhook_given_up.add(1, &[]);
+    }
+
+    /// So many messages were lost, and so many objects are behind.
+    pub fn webhooks_swept(&self, lost: u64, behind: i64) {
+        self.webhook_lost_messages.add(lost, &[]);
+        self.webhook_objects_behind.record(behind, &[]);
     }
 
     /// A subscription was ended because nobody read it.

@@ -38,6 +38,8 @@ pub(crate) enum Actor {
     Rooms,
     /// The resource list.
     Directory,
+    /// Settings of the rooms' calendars: an optional right, without which they are not known.
+    Settings,
 }
 
 /// Who waits for the answer.
@@ -251,6 +253,7 @@ impl From<Actor> for proto::Actor {
         let actor = match actor {
             Actor::Rooms => proto::actor::Actor::Rooms(proto::RoomsActor {}),
             Actor::Directory => proto::actor::Actor::Directory(proto::DirectoryActor {}),
+            Actor::Settings => proto::actor::Actor::Settings(proto::SettingsActor {}),
         };
         Self { actor: Some(actor) }
     }

@@ -33,8 +33,17 @@ pub(crate) struct Apply {
     pub(crate) epoch: i64,
     pub(crate) listed_since: DateTime<Utc>,
     pub(crate) full_sync: bool,
+    /// The daily comparison.
+    pub(crate) reconcile: Option<Reconcile>,
     pub(crate) received_at: Option<DateTime<Utc>>,
     pub(crate) listings: Vec<Listing>,
+}
+
+/// What booking-command needs to tell drift from the horizon that moved on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reconcile {
+    /// Up to where the window applied before reached.
+    pub(crate) mirrored_until: Option<DateTime<Utc>>,
 }
 
 /// What booking-command made of it.
@@ -44,6 +53,8 @@ pub(crate) enum Applied {
     Done {
         /// Created, changed and removed bookings.
         changes: i32,
+        /// Of a reconcile: bookings that had drifted.
+        drift: i32,
     },
     /// We wrote to Google meanwhile: list again from the old cursor.
     WrittenSince,
@@ -72,6 +83,7 @@ impl Mirror {
                 }
                 Ok(Applied::Done {
                     changes: done.created + done.changed + done.removed,
+                    drift: done.drift,
                 })
             }
             Err(status) => match grpc::reason(&status).as_deref() {
@@ -101,7 +113,11 @@ fn messages(apply: Apply) -> Vec<proto::ApplyRequest> {
         listed_since: Some(to_proto(apply.listed_since)),
         full_sync: apply.full_sync,
         received_at: apply.received_at.map(to_proto),
-        ..Default::default()
+        reconcile: apply.reconcile.is_some(),
+        mirrored_until: apply
+            .reconcile
+            .and_then(|reconcile| reconcile.mirrored_until)
+            .map(to_proto),
     };
     let mut messages = vec![proto::ApplyRequest {
         message: Some(Message::Header(header)),
@@ -123,17 +139,27 @@ fn messages(apply: Apply) -> Vec<proto::ApplyRequest> {
     messages
 }
 
+/// Whether occurrences fit one message.
+pub(crate) fn fits(seen: &[Occurrence]) -> bool {
+    seen.iter().map(weight).sum::<usize>() <= PER_MESSAGE
+}
+
+/// How many occurrences without guests it weighs as much as.
+fn weight(occurrence: &Occurrence) -> usize {
+    1 + occurrence.attendee_mails.len() / GUESTS_PER_OCCURRENCE
+}
+
 /// Occurrences in parts that each fit a message.
 fn parts(seen: Vec<Occurrence>) -> Vec<Vec<proto::SeenOccurrence>> {
     let mut parts = Vec::new();
-    let (mut part, mut weight) = (Vec::new(), 0);
+    let (mut part, mut so_far) = (Vec::new(), 0);
     for occurrence in seen {
-        let more = 1 + occurrence.attendee_mails.len() / GUESTS_PER_OCCURRENCE;
-        if weight + more > PER_MESSAGE && !part.is_empty() {
+        let more = weight(&occurrence);
+        if so_far + more > PER_MESSAGE && !part.is_empty() {
             parts.push(std::mem::take(&mut part));
-            weight = 0;
+            so_far = 0;
         }
-        weight += more;
+        so_far += more;
         part.push(seen_occurrence(occurrence));
     }
     if !part.is_empty() {
@@ -193,6 +219,7 @@ fn room_answer(answer: RoomAnswer) -> proto::RoomAnswer {
         RoomAnswer::NeedsAction => proto::RoomAnswer::NeedsAction,
         RoomAnswer::Declined => proto::RoomAnswer::Declined,
         RoomAnswer::None => proto::RoomAnswer::None,
+        RoomAnswer::Hidden => proto::RoomAnswer::Hidden,
     }
 }
 
@@ -231,6 +258,7 @@ mod tests {
             epoch: 1,
             listed_since: at,
             full_sync: true,
+            reconcile: None,
             received_at: None,
             listings: vec![Listing {
                 scope: Scope::Window(window),

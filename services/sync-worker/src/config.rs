@@ -84,6 +84,15 @@ pub struct SyncConfig {
     /// The same calendar is swept again at the earliest after this.
     #[serde(with = "humantime_serde")]
     pub sweep_again: Duration,
+    /// How often calendars that a push left dirty are looked for.
+    #[serde(with = "humantime_serde")]
+    pub wake: Duration,
+    /// How long a calendar rests after a pull.
+    #[serde(with = "humantime_serde")]
+    pub pause: Duration,
+    /// How often a calendar is compared without its cursor.
+    #[serde(with = "humantime_serde")]
+    pub reconcile_every: Duration,
     /// How often all links are compared.
     #[serde(with = "humantime_serde")]
     pub compare: Duration,
@@ -132,6 +141,9 @@ impl Default for SyncConfig {
             lease: Duration::from_mins(1),
             sweep: Duration::from_secs(5),
             sweep_again: Duration::from_secs(30),
+            wake: Duration::from_millis(200),
+            pause: Duration::from_millis(500),
+            reconcile_every: Duration::from_hours(24),
             compare: Duration::from_mins(10),
             poll_with_push: Duration::from_mins(10),
             poll_without_push: Duration::from_mins(2),
@@ -213,6 +225,8 @@ impl Config {
         let durations = [
             ("sync.lease", sync.lease),
             ("sync.sweep", sync.sweep),
+            ("sync.wake", sync.wake),
+            ("sync.reconcile_every", sync.reconcile_every),
             ("sync.compare", sync.compare),
             ("sync.poll_with_push", sync.poll_with_push),
             ("sync.poll_without_push", sync.poll_without_push),
@@ -288,9 +302,17 @@ mod tests {
         assert_eq!(config.push.address(), None);
     }
 
+    #[test]
+    fn calendars_need_not_rest() {
+        let config = load(&[("ROOMSYNC__SYNC__PAUSE", "0s")]).unwrap();
+        assert!(config.sync.pause.is_zero());
+    }
+
     #[rstest]
     #[case("ROOMSYNC__PUSH__ADDRESS", "hooks.example.com", "push.address")]
     #[case("ROOMSYNC__SYNC__LEASE", "0s", "sync.lease")]
+    #[case("ROOMSYNC__SYNC__WAKE", "0s", "sync.wake")]
+    #[case("ROOMSYNC__SYNC__RECONCILE_EVERY", "0s", "sync.reconcile_every")]
     #[case("ROOMSYNC__SYNC__PAGE_SIZE", "2501", "sync.page_size")]
     #[case("ROOMSYNC__SYNC__LONGEST_DELAY", "1s", "sync.longest_delay")]
     #[case("ROOMSYNC__CHANNEL_TOKENS__KEYS", "[]", "channel_tokens.keys")]

@@ -2,14 +2,21 @@
 //! hands what it saw to booking-command, which alone makes bookings of it.
 //!
 //! Follow one change: a push becomes `calendar.changed`; [`consumers`] raises the calendar's generation
-//! and calls `steps/check.rs`, which claims the calendar, lists it (`steps/pull.rs`, or
-//! `steps/full_sync.rs` without a usable cursor), applies the listing (`apply.rs`) and only then
-//! stores the cursor. [`schedule`] finds whatever was left behind.
+//! and calls `steps/check.rs`, which claims the calendar, lists it (`steps/pull.rs`, whose touched
+//! series go through `steps/expand_series.rs`; `steps/full_sync.rs` without a usable cursor), makes
+//! complete scopes of it ([`scopes`]), applies them (`apply.rs`) and only then stores the cursor.
+//! [`schedule`] finds whatever was left behind, and has every calendar compared with Google once a
+//! day without its cursor (`steps/reconcile.rs`).
+//!
+//! After a pull a calendar rests for a moment (`sync.pause`, kept in its row), so that many pushes in a
+//! short time are answered by a few pulls, however many replicas there are; what was pushed meanwhile
+//! is taken up by the wake (`sync.wake`). The first push of a quiet calendar waits for nothing.
 //!
 //! Guarantees: a push that was raised is never lost, whoever dies (the sweep finds the calendar
 //! dirty); one calendar is listed by one worker at a time, and one that lost its claim changes
-//! nothing; the cursor moves only after its data is applied; no error removes a booking; no call to
-//! Google without a lease of the budget.
+//! nothing; the cursor moves only after its data is applied; no error removes a booking, and nothing
+//! counts as absent from what could not be read completely; no call to Google without a lease of the
+//! budget.
 //!
 //! To add a message: a file in `consumers/`. To add work by the clock: a loop in `schedule.rs`. To
 //! add something to do with a calendar: a file in `steps/`.
@@ -156,6 +163,11 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             &started,
             "sweep",
             schedule::sweep(worker.clone(), soft.clone()),
+        );
+        critical(
+            &started,
+            "wake",
+            schedule::wake(worker.clone(), soft.clone()),
         );
         critical(
             &started,

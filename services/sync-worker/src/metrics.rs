@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     odd: Counter<u64>,
     pushes_dropped: Counter<u64>,
     swept: Counter<u64>,
+    drift: Counter<u64>,
     link_drift: Counter<u64>,
     calendars: Gauge<u64>,
 }
@@ -57,7 +58,11 @@ impl Metrics {
                 .build(),
             swept: meter
                 .u64_counter("roomsync.sync.swept")
-                .with_description("Dirty calendars that the sweep found free and due.")
+                .with_description("Dirty calendars that were found free and due.")
+                .build(),
+            drift: meter
+                .u64_counter("roomsync.sync.drift")
+                .with_description("Bookings that a reconcile found different.")
                 .build(),
             link_drift: meter
                 .u64_counter("roomsync.sync.link_drift")
@@ -93,6 +98,10 @@ impl Metrics {
 
     pub(crate) fn swept(&self, count: usize) {
         self.swept.add(count as u64, &[]);
+    }
+
+    pub(crate) fn drift(&self, count: i32) {
+        self.drift.add(u64::try_from(count).unwrap_or(0), &[]);
     }
 
     pub(crate) fn link_drift(&self, kind: &'static str) {

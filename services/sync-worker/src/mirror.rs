@@ -1,13 +1,14 @@
 //! The client of booking-command's `MirrorService`: what links should be, and what became of them.
 //! Applying a listing is in [`crate::apply`].
 
+use chrono::{DateTime, Utc};
 use roomsync_domain::{CalendarId, LinkId, LinkReason};
 use roomsync_process::grpc;
 use roomsync_proto::internal::v1::{self as proto, mirror_service_client::MirrorServiceClient};
 
 use crate::{
     store::rows::{Calendar, Standing},
-    timestamps::to_proto,
+    timestamps::{from_proto, to_proto},
     trouble::Trouble,
 };
 
@@ -34,17 +35,36 @@ pub(crate) struct Wanted {
     pub(crate) imported: bool,
     /// The tenant's connection can be used now.
     pub(crate) connected: bool,
+    /// Since when it waits to be verified.
+    pub(crate) pending_since: Option<DateTime<Utc>>,
+    /// When that was last tried.
+    pub(crate) last_attempt_at: Option<DateTime<Utc>>,
 }
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The organisation has it and we can read it, with this role.
-    Verified(String),
+    /// The organisation has it and we can read it.
+    Verified {
+        /// Google's role on the calendar.
+        role: String,
+        /// Whether the room answers invitations by itself, where Google said it.
+        answers_by_itself: Option<bool>,
+    },
     /// Not known yet; it will be tried again.
     Pending(LinkReason),
     /// It cannot be mirrored as things are.
     Failed(LinkReason),
+}
+
+impl Verdict {
+    /// Readable with this role; nothing is said of who answers.
+    pub(crate) fn verified(role: &str) -> Self {
+        Self::Verified {
+            role: role.to_owned(),
+            answers_by_itself: None,
+        }
+    }
 }
 
 impl Mirror {
@@ -107,19 +127,25 @@ impl Mirror {
         calendar: &Calendar,
         verdict: &Verdict,
     ) -> Result<(), Trouble> {
-        let (kind, reason, role) = match verdict {
-            Verdict::Verified(role) => (proto::LinkVerdict::Verified, None, role.as_str()),
-            Verdict::Pending(reason) => (proto::LinkVerdict::Pending, Some(reason), ""),
-            Verdict::Failed(reason) => (proto::LinkVerdict::Failed, Some(reason), ""),
-        };
-        let request = proto::ReportLinkRequest {
+        let mut request = proto::ReportLinkRequest {
             tenant_id: calendar.tenant.to_string(),
             link_id: calendar.id.to_string(),
-            verdict: kind.into(),
-            reason: reason.map_or_else(String::new, |reason| reason.as_str().to_uppercase()),
-            access_role: role.to_owned(),
-            answers_by_itself: None,
+            ..Default::default()
         };
+        let (kind, reason) = match verdict {
+            Verdict::Verified {
+                role,
+                answers_by_itself,
+            } => {
+                request.access_role.clone_from(role);
+                request.answers_by_itself = *answers_by_itself;
+                (proto::LinkVerdict::Verified, None)
+            }
+            Verdict::Pending(reason) => (proto::LinkVerdict::Pending, Some(reason)),
+            Verdict::Failed(reason) => (proto::LinkVerdict::Failed, Some(reason)),
+        };
+        request.set_verdict(kind);
+        request.reason = reason.map_or_else(String::new, |reason| reason.as_str().to_uppercase());
         self.client
             .clone()
             .report_link(request)
@@ -143,7 +169,7 @@ impl Mirror {
             last_check_at: standing.last_check_at.map(to_proto),
             last_full_sync_at: standing.last_full_sync_at.map(to_proto),
             poll_interval_seconds: poll_seconds,
-            cursor_since: None,
+            cursor_since: standing.cursor_since.map(to_proto),
         };
         self.client
             .clone()
@@ -217,6 +243,8 @@ impl TryFrom<proto::WantedLink> for Wanted {
             verified: link.verified,
             imported: link.imported,
             connected: link.connected,
+            pending_since: link.pending_since.as_ref().and_then(from_proto),
+            last_attempt_at: link.last_attempt_at.as_ref().and_then(from_proto),
         })
     }
 }

@@ -1,10 +1,11 @@
-//! What happens by the clock: the sweep, the poll, channels, the comparison of links. Every replica
+//! What happens by the clock: the sweep, the wake, polls, reconciles, channels, the comparison of links. Every replica
 //! runs this; what only one may do is taken in PostgreSQL first.
 //!
 //! Trouble is logged and waits for the next turn: nothing here may end.
 
 use std::{sync::Arc, time::Duration};
 
+use roomsync_domain::CalendarId;
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 use roomsync_postgres::Database;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -30,6 +31,14 @@ pub(crate) async fn sweep(worker: Arc<Worker>, soft: CancellationToken) {
     }
 }
 
+/// Looks, at short intervals, for what a push left dirty, until the soft shutdown.
+pub(crate) async fn wake(worker: Arc<Worker>, soft: CancellationToken) {
+    let mut turns = Turns::new(worker.config.sync.wake, soft);
+    while turns.next().await {
+        log("wake", wake_once(&worker).await);
+    }
+}
+
 /// Keeps channels open until the soft shutdown.
 pub(crate) async fn channels(worker: Arc<Worker>, soft: CancellationToken) {
     let mut turns = Turns::new(worker.config.sync.sweep, soft);
@@ -48,8 +57,9 @@ pub(crate) async fn compare(worker: Arc<Worker>, database: Database, soft: Cance
 }
 
 async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
-    // A poll only makes the calendar dirty; the sweep right after finds it.
+    // Polls and reconciles only make the calendar dirty; the sweep right after finds it.
     worker.calendars.poll(BATCH).await?;
+    worker.calendars.reconcile_due(BATCH).await?;
     let swept = worker
         .calendars
         .sweep(worker.config.sync.sweep_again, BATCH)
@@ -61,18 +71,37 @@ async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
         } else {
             RefreshLane::Background
         };
-        let why = RefreshWhy::Sweep;
-        let refresh = CalendarRefresh {
-            calendar: found.calendar,
-            why,
-            lane,
-        };
-        if !worker.hint(&refresh).await {
+        if !found_dirty(worker, found.calendar, lane).await {
             break;
         }
     }
     worker.metrics.counts(worker.calendars.counts().await?);
     Ok(())
+}
+
+/// A calendar rests after a pull, and the messages of pushes that come meanwhile find nothing to do.
+/// This is what takes up those pushes, together. In the live lane: somebody changed something.
+async fn wake_once(worker: &Worker) -> Result<(), Trouble> {
+    let again = worker.config.sync.sweep_again;
+    let woken = worker.calendars.wake(again, BATCH).await?;
+    worker.metrics.swept(woken.len());
+    for calendar in woken {
+        if !found_dirty(worker, calendar, RefreshLane::Live).await {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn found_dirty(worker: &Worker, calendar: CalendarId, lane: RefreshLane) -> bool {
+    let why = RefreshWhy::Sweep;
+    worker
+        .hint(&CalendarRefresh {
+            calendar,
+            why,
+            lane,
+        })
+        .await
 }
 
 async fn compare_once(worker: &Worker, database: &Database) -> Result<(), Trouble> {

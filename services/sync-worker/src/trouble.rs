@@ -129,10 +129,18 @@ pub(crate) fn react(trouble: &Trouble, failures: i32, backoff: Backoff) -> React
         Trouble::Google(error) => {
             let delay = match error.advice() {
                 Advice::Retry { after } => grown.max(after.unwrap_or_default()),
-                Advice::CheckAccess | Advice::RefreshToken | Advice::ReadAgain => grown,
+                Advice::CheckAccess
+                | Advice::RefreshToken
+                | Advice::ReadAgain
+                | Advice::FullSync
+                | Advice::Done => grown,
                 _ => backoff.longest,
             };
-            let not_found = matches!(error.advice(), Advice::CheckAccess | Advice::FixRights);
+            // A list that is "already deleted" (410 `deleted`) is that of a calendar which is gone.
+            let not_found = matches!(
+                error.advice(),
+                Advice::CheckAccess | Advice::FixRights | Advice::Done
+            );
             Reaction {
                 not_found,
                 report: report(error),
@@ -214,6 +222,8 @@ mod tests {
     #[case::throttled_long(throttled(90), 90, false)]
     #[case::quota(Trouble::Google(GoogleError::QuotaExceeded), 600, false)]
     #[case::not_found(Trouble::Google(GoogleError::NotFound), 5, true)]
+    #[case::gone(Trouble::Google(GoogleError::Gone), 5, true)]
+    #[case::cursor_dead(Trouble::Google(GoogleError::CursorExpired), 5, false)]
     #[case::unauthorized(Trouble::Google(GoogleError::Unauthorized), 5, false)]
     #[case::no_calendar(Trouble::Google(GoogleError::NotCalendarUser), 600, true)]
     #[case::garbage(Trouble::Google(GoogleError::Unreadable("html")), 5, false)]

@@ -4,7 +4,11 @@
 //!
 //! `roomsync-demo --binaries DIR [--once]`; needs `DATABASE_URL`, `AMQP_URL` and
 //! `RABBITMQ_MANAGEMENT_URL`. Exits 0 when the story came true.
+//!
+//! To add a step: a method of `Scene` in a file of `steps/`, and its line in `story.rs`.
 
+mod scene;
+mod steps;
 mod story;
 mod teller;
 
@@ -12,6 +16,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use roomsync_testkit::{Cluster, Service};
+
+/// Every room is polled this often. Ten minutes would be usual; the story loses a push and shows who
+/// finds the change all the same.
+const POLL: &str = "2s";
 
 /// Plays roomsync's story on this machine.
 #[derive(Parser)]
@@ -27,7 +35,11 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let mut builder = Cluster::builder("demo").binaries(&options.binaries);
+    let mut builder = Cluster::builder("demo").binaries(&options.binaries).set(
+        Service::SyncWorker,
+        "sync.poll_with_push",
+        POLL,
+    );
     for service in Service::ALL {
         builder = builder.as_process(service);
     }

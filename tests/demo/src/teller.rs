@@ -31,7 +31,11 @@ impl Teller {
 
     /// One line about something that took from `since` to now.
     pub(crate) fn took(&mut self, since: Instant, what: &str) {
-        let took = since.elapsed();
+        self.took_in_all(since.elapsed(), what);
+    }
+
+    /// One line about something that took so long, and is over for a moment already.
+    pub(crate) fn took_in_all(&mut self, took: Duration, what: &str) {
         self.says(&format!("{what} in {} ms", took.as_millis()));
         self.steps.push((what.to_owned(), took));
     }

@@ -1,4 +1,4 @@
-//! Service accounts with real RSA keys.
+//! Service accounts with real RSA keys, and the keys that sign id tokens.
 //!
 //! Making a key takes a while, so the process keeps those it has made: the n-th account of every
 //! simulator of a process has the same key.
@@ -10,7 +10,10 @@ use aws_lc_rs::{
     rsa::{KeyPair, KeySize},
     signature::KeyPair as _,
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Value, json};
 
 /// A service account that a client can sign in as.
@@ -32,6 +35,55 @@ struct Key {
 
 static KEYS: Mutex<Vec<Key>> = Mutex::new(Vec::new());
 
+/// Those that sign id tokens.
+static SIGNING_KEYS: Mutex<Vec<Key>> = Mutex::new(Vec::new());
+
+/// A key that signs id tokens, with its public half as a JSON web key has it.
+#[derive(Debug)]
+pub(crate) struct SigningKey {
+    pub(crate) id: String,
+    pub(crate) private_pem: String,
+    pub(crate) modulus: String,
+    pub(crate) exponent: String,
+}
+
+/// The n-th key of the process that signs id tokens.
+pub(crate) fn signing_key(number: usize) -> SigningKey {
+    let key = key(&SIGNING_KEYS, number);
+    let (modulus, exponent) = numbers(&key.public_der).unwrap_or_default();
+    SigningKey {
+        id: format!("{:040x}", 0x1000 + number),
+        private_pem: key.private_pem,
+        modulus: URL_SAFE_NO_PAD.encode(modulus),
+        exponent: URL_SAFE_NO_PAD.encode(exponent),
+    }
+}
+
+/// Modulus and exponent of a PKCS#1 public key: a sequence of two integers.
+fn numbers(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (sequence, _) = element(der)?;
+    let (modulus, rest) = element(sequence)?;
+    let (exponent, _) = element(rest)?;
+    // A leading zero only says that the number is not negative.
+    Some((modulus.strip_prefix(&[0]).unwrap_or(modulus), exponent))
+}
+
+/// The content of the first DER element, and what follows it.
+fn element(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_tag, rest) = der.split_first()?;
+    let (&length, rest) = rest.split_first()?;
+    let (length, rest) = if length < 0x80 {
+        (usize::from(length), rest)
+    } else {
+        let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+        let length = bytes
+            .iter()
+            .fold(0, |sum, &byte| (sum << 8) | usize::from(byte));
+        (length, rest)
+    };
+    rest.split_at_checked(length)
+}
+
 /// The address of the service account of a name.
 pub(crate) fn mail(name: &str) -> String {
     format!("{name}@google-sim.iam.gserviceaccount.com")
@@ -40,7 +92,7 @@ pub(crate) fn mail(name: &str) -> String {
 /// Makes the account of a name with the process's key of a number; also returns the public key as
 /// PKCS#1 DER.
 pub(crate) fn make(name: &str, number: usize, token_url: &str) -> (Vec<u8>, ServiceAccount) {
-    let key = key(number);
+    let key = key(&KEYS, number);
     let client_email = mail(name);
     let client_id = format!("1{:020}", number + 1);
     let key_file = json!({
@@ -66,8 +118,8 @@ pub(crate) fn make(name: &str, number: usize, token_url: &str) -> (Vec<u8>, Serv
     )
 }
 
-fn key(number: usize) -> Key {
-    let mut keys = KEYS.lock().unwrap_or_else(PoisonError::into_inner);
+fn key(keys: &Mutex<Vec<Key>>, number: usize) -> Key {
+    let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
     while keys.len() <= number {
         keys.push(generate());
     }

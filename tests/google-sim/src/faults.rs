@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{ledger::Operation, settings::millis};
+use crate::{ledger::Operation, settings::millis, world::Role};
 
 /// What happens to a call instead of, or around, its ordinary answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub enum Effect {
     Garbage,
     /// The call is carried out; its answer has no `nextSyncToken`, last page or not.
     WithoutSyncToken,
+    /// The call is carried out; its answer has no `items`, and its tokens go on behind them: what
+    /// changed is never told again.
+    WithoutItems,
     /// The connection is closed without an answer; nothing was done.
     CloseConnection,
     /// The call is carried out, then the connection is closed without an answer.
@@ -48,6 +51,17 @@ pub enum Effect {
         /// How long.
         #[serde(with = "millis")]
         delay: Duration,
+    },
+    /// Somebody's access to the call's calendar changes, then the call is carried out: on later
+    /// pages, a downgrade in the middle of a sync.
+    Share {
+        /// Whose access.
+        with: String,
+        /// The new role; `None` takes it away.
+        role: Option<Role>,
+        /// Documented is that sync and page tokens die with a change of access; this spares them.
+        #[serde(default)]
+        tokens_survive: bool,
     },
     /// The call waits before it is carried out, until it is released.
     Hold {

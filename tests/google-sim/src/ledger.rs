@@ -27,6 +27,8 @@ pub enum Operation {
     Update,
     /// `events.delete`
     Delete,
+    /// `events.move`
+    Move,
     /// `events.watch`
     Watch,
     /// `channels.stop`
@@ -35,11 +37,46 @@ pub enum Operation {
     ResourcesList,
     /// `resources.calendars.get`
     ResourcesGet,
+    /// `calendars.get`
+    CalendarGet,
+    /// `calendars.insert`
+    CalendarInsert,
+    /// `freeBusy.query`
+    FreeBusy,
+    /// `users.get`
+    UsersGet,
+    /// The page on which users consent.
+    Authorize,
+    /// The revocation endpoint.
+    Revoke,
+    /// The keys of id tokens.
+    Certs,
     /// The OAuth token endpoint.
     Token,
 }
 
 impl Operation {
+    /// Whether it changes something in a calendar.
+    pub(crate) fn writes(self) -> bool {
+        matches!(
+            self,
+            Self::Insert
+                | Self::Patch
+                | Self::Update
+                | Self::Delete
+                | Self::Move
+                | Self::CalendarInsert
+        )
+    }
+
+    /// Whether it is one of OAuth's endpoints, which take no access token.
+    pub(crate) fn is_oauth(self) -> bool {
+        matches!(
+            self,
+            Self::Authorize | Self::Revoke | Self::Certs | Self::Token
+        )
+    }
+
     /// The operation behind a method and a route's template.
     pub(crate) fn of(method: &Method, template: &str) -> Option<Self> {
         let (_, tail) = template.rsplit_once('/')?;
@@ -51,10 +88,18 @@ impl Operation {
             ("PATCH", "{event}") => Self::Patch,
             ("PUT", "{event}") => Self::Update,
             ("DELETE", "{event}") => Self::Delete,
+            ("POST", "move") => Self::Move,
+            ("POST", "freeBusy") => Self::FreeBusy,
+            ("GET", "{user}") => Self::UsersGet,
             ("POST", "watch") => Self::Watch,
             ("POST", "stop") => Self::Stop,
+            ("GET", "{calendar}") => Self::CalendarGet,
+            ("POST", "calendars") => Self::CalendarInsert,
             ("GET", "calendars") => Self::ResourcesList,
             ("GET", "{resource}") => Self::ResourcesGet,
+            ("GET", "auth") => Self::Authorize,
+            ("POST", "revoke") => Self::Revoke,
+            ("GET", "certs") => Self::Certs,
             ("POST", "token") => Self::Token,
             _ => return None,
         })

@@ -18,14 +18,14 @@
 //!   `control/execute.rs` and a method on [`Control`] and [`ControlClient`].
 //! * [`faults`], [`ledger`], [`settings`]: what can go wrong, what happened, what is switched.
 //!
-//! Consent will live in `http/consent.rs` beside `http/token.rs`; the README says what else is left
-//! out for now.
+//! The README has a table of what is simulated and where.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test tool: it owns its clock, its tasks and its HTTP client"
 )]
 
 mod accounts;
+pub mod chaos;
 mod control;
 pub mod faults;
 mod http;
@@ -36,6 +36,7 @@ mod sim;
 mod world;
 
 pub use accounts::ServiceAccount;
+pub use chaos::{CallChaos, PushChaos};
 pub use control::{
     Answer, Channel, Command, Control, ControlClient, ControlError, HoldId, NewEvent, NewRoom,
     NewUser, OrgControl, RoomControl, UserControl, instance_id,
@@ -43,9 +44,9 @@ pub use control::{
 pub use faults::{Effect, Fault, HoldGuard};
 pub use ledger::{Call, Operation};
 pub use push::{Push, PushEffect, PushFault};
-pub use settings::Settings;
+pub use settings::{FreeBusyListing, RoomRelease, Settings};
 pub use sim::{Sim, SimConfig, SimHandle, Urls};
-pub use world::{Role, When};
+pub use world::{Consent, OAuthClient, Oddity, Role, When};
 
 /// The OAuth scopes that the simulator knows.
 pub mod scopes {
@@ -62,6 +63,26 @@ pub mod scopes {
     /// Read events of calendars that the caller owns.
     pub const EVENTS_OWNED_READONLY: &str =
         "https://www.googleapis.com/auth/calendar.events.owned.readonly";
+    /// Make secondary calendars, and everything about those that the client has made.
+    pub const APP_CREATED: &str = "https://www.googleapis.com/auth/calendar.app.created";
+    /// Read and change the properties of calendars.
+    pub const CALENDARS: &str = "https://www.googleapis.com/auth/calendar.calendars";
+    /// Read the properties of calendars.
+    pub const CALENDARS_READONLY: &str =
+        "https://www.googleapis.com/auth/calendar.calendars.readonly";
+    /// See when calendars are busy.
+    pub const FREEBUSY: &str = "https://www.googleapis.com/auth/calendar.freebusy";
+    /// See when calendars are busy, in events.
+    pub const EVENTS_FREEBUSY: &str = "https://www.googleapis.com/auth/calendar.events.freebusy";
+    /// Read the Directory's users.
+    pub const USERS_READONLY: &str =
+        "https://www.googleapis.com/auth/admin.directory.user.readonly";
+    /// Read and write the Directory's users.
+    pub const USERS: &str = "https://www.googleapis.com/auth/admin.directory.user";
+    /// Sign in.
+    pub const OPENID: &str = "openid";
+    /// The address of who signs in.
+    pub const EMAIL: &str = "email";
     /// Read and write the Directory's calendar resources.
     pub const RESOURCES: &str = "https://www.googleapis.com/auth/admin.directory.resource.calendar";
     /// Read the Directory's calendar resources.

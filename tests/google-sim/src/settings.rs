@@ -7,6 +7,30 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::chaos::{CallChaos, PushChaos};
+
+/// What becomes of an event's rooms when all guests but one have declined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomRelease {
+    /// They decline.
+    Declines,
+    /// They leave the guest list.
+    Leaves,
+}
+
+/// What a listing shows to somebody who may only see when a calendar is busy. Nobody could tell:
+/// both answers were told of second hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FreeBusyListing {
+    /// Single events with id, status and times, whatever `singleEvents` says.
+    Times,
+    /// 403 `requiredAccessLevel`.
+    Refused,
+}
 
 /// How the simulated Google behaves where it has a choice.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +52,8 @@ pub struct Settings {
     pub empty_pages: bool,
     /// Requests per minute and quota user before 403 `rateLimitExceeded`; `None` is unlimited.
     pub quota_per_user_per_minute: Option<u32>,
+    /// Requests per minute and project before the same; `None` is unlimited.
+    pub quota_per_project_per_minute: Option<u32>,
     /// Answer 429 instead of 403 when the quota is used up.
     pub quota_answers_429: bool,
     /// Errors also carry `status` and `details`, as Google's newer front end writes them.
@@ -78,6 +104,50 @@ pub struct Settings {
     pub shown_event_type: Option<String>,
     /// Every time is shown with this `timeZone`, whatever its offset says.
     pub shown_time_zone: Option<String>,
+    /// A room that declines because it is taken is replaced by a similar one, without anybody's
+    /// doing: an option of administrators.
+    pub book_similar_rooms: bool,
+    /// Rooms are released when all guests but one have declined: an option of administrators.
+    pub room_release: Option<RoomRelease>,
+    /// What a listing shows to a free/busy reader.
+    pub free_busy_listing: FreeBusyListing,
+    /// A free/busy reader's listing ends with a sync token. A guess; without it, it has none.
+    pub free_busy_sync_tokens: bool,
+    /// The shell of a private event names its organizer. A guess; documented is only that details
+    /// are hidden.
+    pub shells_show_organizer: bool,
+    /// `calendars.get` tells of a room whether it answers by itself; the field is new in 2026.
+    pub calendars_tell_auto_accept: bool,
+    /// How many secondary calendars a user can make before 403 `quotaExceeded`.
+    pub most_new_calendars: usize,
+    /// Who is signed in in the browser that opens the authorize page; `login_hint` names another
+    /// where this is empty, and without both the page asks.
+    pub signed_in_user: Option<String>,
+    /// The scopes that the user ticks on the consent page; `None` ticks all that were asked for.
+    pub consent_granted: Option<Vec<String>>,
+    /// The consent page ends with this error, such as `access_denied` or `admin_policy_enforced`.
+    pub consent_refused_with: Option<String>,
+    /// How long a code can be redeemed.
+    #[serde(with = "millis")]
+    pub code_lifetime: Duration,
+    /// Seconds that refresh tokens live, for grants limited in time and for clients that are being
+    /// tested; `None` is unlimited.
+    pub refresh_token_lifetime_seconds: Option<u64>,
+    /// How many refresh tokens of one user and client live; the oldest dies silently.
+    pub most_refresh_tokens: usize,
+    /// The organisation wants its users to sign in again: a refresh is `invalid_grant` with
+    /// `error_subtype` `invalid_rapt`.
+    pub session_control: bool,
+    /// Claims of id tokens that differ from the right ones; `null` leaves one out.
+    pub id_token_claims: Map<String, Value>,
+    /// Stopped channels notify until they expire.
+    pub push_after_stop: bool,
+    /// Addresses in events are written in mixed case.
+    pub mixed_case_mails: bool,
+    /// Notifications meet random troubles.
+    pub push_chaos: Option<PushChaos>,
+    /// Calls meet random troubles.
+    pub call_chaos: Option<CallChaos>,
 }
 
 impl Default for Settings {
@@ -89,6 +159,7 @@ impl Default for Settings {
             forced_page_size: None,
             empty_pages: false,
             quota_per_user_per_minute: None,
+            quota_per_project_per_minute: None,
             quota_answers_429: false,
             newer_envelope: false,
             sync_message_first: false,
@@ -111,6 +182,25 @@ impl Default for Settings {
             stale_exceptions_survive: false,
             shown_event_type: None,
             shown_time_zone: None,
+            book_similar_rooms: false,
+            room_release: None,
+            free_busy_listing: FreeBusyListing::Times,
+            free_busy_sync_tokens: true,
+            shells_show_organizer: false,
+            calendars_tell_auto_accept: true,
+            most_new_calendars: 60,
+            signed_in_user: None,
+            consent_granted: None,
+            consent_refused_with: None,
+            code_lifetime: Duration::from_mins(10),
+            refresh_token_lifetime_seconds: None,
+            most_refresh_tokens: 100,
+            session_control: false,
+            id_token_claims: Map::new(),
+            push_after_stop: false,
+            mixed_case_mails: false,
+            push_chaos: None,
+            call_chaos: None,
         }
     }
 }

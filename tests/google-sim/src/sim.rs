@@ -11,6 +11,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    chaos::Dice,
     control::{Command, Control},
     faults::Faults,
     http,
@@ -140,6 +141,8 @@ pub(crate) struct Core {
     world: Mutex<World>,
     pub(crate) faults: Faults,
     pub(crate) ledger: Ledger,
+    /// Decide over calls that chaos may meet.
+    pub(crate) dice: Dice,
     pub(crate) pushes: Pushes,
     pub(crate) urls: Urls,
     pub(crate) client: reqwest::Client,
@@ -155,6 +158,7 @@ impl Core {
             world: Mutex::new(World::new(settings, Utc::now())),
             faults: Faults::default(),
             ledger: Ledger::default(),
+            dice: Dice::default(),
             pushes: Pushes::default(),
             urls: Urls::under(base_url),
             client: reqwest::Client::builder()

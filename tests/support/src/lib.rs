@@ -19,16 +19,18 @@ mod service;
 mod tokens;
 pub mod truth;
 mod vhost;
+mod webhook_receiver;
 
 pub use app::{FakeBookingApp, Heard, Journal, LinkedRoom, Organisation, Subscriber};
 pub use cluster::{Cluster, ClusterBuilder, Upstream};
 pub use database::TestDatabase;
-pub use environment::Environment;
+pub use environment::{Environment, Pushes};
 pub use eventually::{SOON, eventually, found_within};
 pub use proxy::Proxy;
 pub use service::Service;
 pub use tokens::Token;
 pub use vhost::{Left, Vhost};
+pub use webhook_receiver::{Posted, WebhookReceiver};
 
 impl Cluster {
     /// A linked, verified and imported room; see [`FakeBookingApp::given_linked_room`].

@@ -1,12 +1,13 @@
 //! What should be booked, read from the simulator itself: the rules of which events are bookings,
-//! written a second time and as short as possible, so that they can contradict the product.
+//! whose and when, written a second time and as short as possible, so that they can contradict the
+//! product.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use google_sim::Control;
 use roomsync_domain::{Clock as _, SystemClock};
-use roomsync_proto::booking::v1::{Booking, BookingState};
+use roomsync_proto::booking::v1::{Booking, BookingState, booker::Booker};
 use serde_json::Value;
 
 use crate::app::instant;
@@ -14,15 +15,13 @@ use crate::app::instant;
 /// A booking as both sides can say it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Occupied {
-    when: When,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    all_day: bool,
     confirmed: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum When {
-    Timed(DateTime<Utc>, DateTime<Utc>),
-    /// First day and first day after: which instants these are depends on the room's time zone.
-    Days(NaiveDate, NaiveDate),
+    private: bool,
+    /// The user's id, or nobody's; left out by a [`Truth`] that knows no people.
+    booker: Option<String>,
 }
 
 impl fmt::Display for Occupied {
@@ -32,37 +31,133 @@ impl fmt::Display for Occupied {
         } else {
             "pending"
         };
-        match &self.when {
-            When::Timed(start, end) => write!(f, "{state} {start} to {end}"),
-            When::Days(start, end) => write!(f, "{state} {start} to {end}, all day"),
+        write!(f, "{state} {} to {}", self.start, self.end)?;
+        for (said, word) in [(self.all_day, "all day"), (self.private, "private")] {
+            if said {
+                write!(f, ", {word}")?;
+            }
+        }
+        match &self.booker {
+            Some(booker) => write!(f, ", by {booker}"),
+            None => Ok(()),
         }
     }
 }
 
-/// What a room's calendar says is booked, series expanded, sorted.
-pub fn at_google(google: &Control, room: &str) -> Vec<Occupied> {
-    let now = SystemClock.now();
-    let events = google
-        .occurrences(room, now - TimeDelta::days(30), now + TimeDelta::days(396))
-        .unwrap_or_else(|error| panic!("no calendar {room}: {error}"));
-    let mut occupied: Vec<_> = events
-        .iter()
-        .filter_map(|event| occupied(event, room))
-        .collect();
-    occupied.retain(in_reach);
-    occupied.sort();
-    occupied
+/// Whose bookings can be told apart.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    /// Ids of the main app's users by address, lower case.
+    pub users: BTreeMap<String, String>,
+    /// The accounts that the connection acts as: what they created is nobody's.
+    pub own_subjects: Vec<String>,
 }
 
-/// The same of what roomsync says.
-pub fn at_roomsync<'a>(bookings: impl IntoIterator<Item = &'a Booking>) -> Vec<Occupied> {
-    let mut occupied: Vec<_> = bookings.into_iter().filter_map(booked).collect();
-    occupied.retain(in_reach);
-    occupied.sort();
-    occupied
+/// What is compared, and how far.
+#[derive(Debug, Clone)]
+pub struct Truth {
+    /// `None` leaves out whose a booking is: for tests in which users come and go.
+    people: Option<People>,
+    horizon: TimeDelta,
 }
 
-fn occupied(event: &Value, room: &str) -> Option<Occupied> {
+impl Default for Truth {
+    /// Everything but people, as far as a tenant is mirrored by default.
+    fn default() -> Self {
+        Self {
+            people: None,
+            horizon: TimeDelta::days(400),
+        }
+    }
+}
+
+impl Truth {
+    /// Also whose a booking is.
+    #[must_use]
+    pub fn of(mut self, people: People) -> Self {
+        self.people = Some(people);
+        self
+    }
+
+    /// As far as a tenant with this setting is mirrored.
+    #[must_use]
+    pub fn within_days(mut self, horizon: i64) -> Self {
+        self.horizon = TimeDelta::days(horizon);
+        self
+    }
+
+    /// What a room's calendar says is booked, series expanded, sorted.
+    pub fn at_google(&self, google: &Control, room: &str) -> Vec<Occupied> {
+        let mut occupied: Vec<_> = self
+            .occurrences(google, room)
+            .iter()
+            .filter_map(|event| self.occupied(event, room))
+            .collect();
+        occupied.sort();
+        occupied
+    }
+
+    /// What is on a room's calendar, booked or not, as far as it is compared.
+    pub fn occurrences(&self, google: &Control, room: &str) -> Vec<Value> {
+        let now = SystemClock.now();
+        let mut events = google
+            .occurrences(room, now - TimeDelta::days(30), now + self.horizon)
+            .unwrap_or_else(|error| panic!("no calendar {room}: {error}"));
+        events.retain(|event| {
+            instant_of(&event["start"]).is_some_and(|start| self.reaches(start.to_utc()))
+        });
+        events
+    }
+
+    /// The booking that one of them is.
+    pub fn occupied(&self, event: &Value, room: &str) -> Option<Occupied> {
+        occupied(event, room, self.people.as_ref())
+    }
+
+    /// The same of what roomsync says.
+    pub fn at_roomsync<'a>(
+        &self,
+        bookings: impl IntoIterator<Item = &'a Booking>,
+    ) -> Vec<Occupied> {
+        let with_people = self.people.is_some();
+        let mut occupied: Vec<_> = bookings
+            .into_iter()
+            .filter_map(|booking| booked(booking, with_people))
+            .collect();
+        occupied.retain(|occupied| self.reaches(occupied.start));
+        occupied.sort();
+        occupied
+    }
+
+    /// Within the window of a full sync whatever its edges are exactly: an import begins 31 days
+    /// back, and the horizon rolls by the day.
+    pub fn reaches(&self, start: DateTime<Utc>) -> bool {
+        let now = SystemClock.now();
+        (now - TimeDelta::days(29)..now + self.horizon - TimeDelta::days(5)).contains(&start)
+    }
+}
+
+/// Both sides in words, where they differ.
+pub fn difference(ours: &[Occupied], theirs: &[Occupied]) -> Option<String> {
+    if ours == theirs {
+        return None;
+    }
+    let only = |these: &[Occupied], those: &[Occupied]| {
+        let mut those = those.to_vec();
+        let alone = these.iter().filter(|one| {
+            let found = those.iter().position(|other| other == *one);
+            found.map(|place| those.remove(place)).is_none()
+        });
+        alone.map(|one| format!("\n    {one}")).collect::<String>()
+    };
+    Some(format!(
+        "  only roomsync says:{}\n  only Google says:{}",
+        only(ours, theirs),
+        only(theirs, ours)
+    ))
+}
+
+fn occupied(event: &Value, room: &str, people: Option<&People>) -> Option<Occupied> {
     if event["status"] == "cancelled" || event["transparency"] == "transparent" {
         return None;
     }
@@ -76,58 +171,80 @@ fn occupied(event: &Value, room: &str) -> Option<Occupied> {
         .into_iter()
         .flatten()
         .find(|guest| is_room(guest));
+    // Where the guest list is kept from the room, what stands on its calendar occupies it.
+    let hidden = event["attendees"].is_null() || event["attendeesOmitted"] == true;
     let confirmed = match own.and_then(|guest| guest["responseStatus"].as_str()) {
         Some("declined") => return None,
         Some("accepted") => true,
         _ if is_room(&event["organizer"]) => true,
         Some(_) => false,
+        None if hidden => true,
         None => return None,
     };
-    Some(Occupied {
-        when: when(&event["start"], &event["end"])?,
+    let (start, end) = (instant_of(&event["start"])?, instant_of(&event["end"])?);
+    let visibility = event["visibility"].as_str().unwrap_or("default");
+    // What takes no time occupies nothing.
+    (start < end).then(|| Occupied {
+        start: start.to_utc(),
+        end: end.to_utc(),
+        all_day: start.time() == NaiveTime::MIN && end.time() == NaiveTime::MIN,
         confirmed,
+        private: !matches!(visibility, "default" | "public"),
+        booker: people.map(|people| whose(event, people)),
     })
 }
 
-fn when(start: &Value, end: &Value) -> Option<When> {
-    let day = |at: &Value| at["date"].as_str()?.parse().ok();
-    let time = |at: &Value| {
-        let at = DateTime::parse_from_rfc3339(at["dateTime"].as_str()?).ok()?;
-        Some(at.with_timezone(&Utc))
-    };
-    match (day(start), day(end)) {
-        (Some(start), Some(end)) => Some(When::Days(start, end)),
-        _ => Some(When::Timed(time(start)?, time(end)?)),
-    }
+/// A resource's calendar shows whole days as times too, from midnight to midnight of its zone.
+fn instant_of(at: &Value) -> Option<DateTime<chrono::FixedOffset>> {
+    assert!(
+        at["date"].is_null(),
+        "a date on a resource's calendar: {at}"
+    );
+    DateTime::parse_from_rfc3339(at["dateTime"].as_str()?).ok()
 }
 
-fn booked(booking: &Booking) -> Option<Occupied> {
+/// The organizer if a person, else the only human guest, else the creator unless that is us.
+fn whose(event: &Value, people: &People) -> String {
+    let person = |of: &Value| {
+        let mail = of["email"].as_str()?.to_lowercase();
+        (!mail.ends_with("calendar.google.com")).then_some(mail)
+    };
+    let mut guests: Vec<_> = event["attendees"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(person)
+        .collect();
+    guests.sort();
+    guests.dedup();
+    let only_guest = guests.pop().filter(|_| guests.is_empty());
+    let creator = || person(&event["creator"]).filter(|mail| !people.own_subjects.contains(mail));
+    person(&event["organizer"])
+        .or(only_guest)
+        .or_else(creator)
+        .and_then(|mail| people.users.get(&mail).cloned())
+        .unwrap_or_else(|| "nobody".to_owned())
+}
+
+fn booked(booking: &Booking, with_people: bool) -> Option<Occupied> {
     let window = booking.window.as_ref()?;
-    let start = instant(window.starts_at.as_ref())?;
-    let end = instant(window.ends_at.as_ref())?;
     let confirmed = match booking.state() {
         BookingState::Confirmed => true,
         BookingState::Pending | BookingState::Undecided => false,
         _ => return None,
     };
-    // Midnight of a zone between -12 and +12 hours is within half a day of the one of UTC.
-    let day = |at: DateTime<Utc>| (at + TimeDelta::hours(12)).date_naive();
-    let when = if booking.all_day {
-        When::Days(day(start), day(end))
-    } else {
-        When::Timed(start, end)
+    let booker = match booking.booker.as_ref().and_then(|it| it.booker.as_ref()) {
+        Some(Booker::UserId(id) | Booker::DeviceId(id)) => id.clone(),
+        Some(Booker::Anonymous(_)) | None => "nobody".to_owned(),
     };
-    Some(Occupied { when, confirmed })
-}
-
-/// Within the window of a full sync whatever its edges are exactly.
-fn in_reach(occupied: &Occupied) -> bool {
-    let now = SystemClock.now();
-    let start = match occupied.when {
-        When::Timed(start, _) => start,
-        When::Days(start, _) => start.and_time(chrono::NaiveTime::MIN).and_utc(),
-    };
-    (now - TimeDelta::days(29)..now + TimeDelta::days(395)).contains(&start)
+    Some(Occupied {
+        start: instant(window.starts_at.as_ref())?,
+        end: instant(window.ends_at.as_ref())?,
+        all_day: booking.all_day,
+        confirmed,
+        private: booking.private,
+        booker: with_people.then_some(booker),
+    })
 }
 
 #[cfg(test)]
@@ -155,7 +272,7 @@ mod tests {
     }
 
     fn is(answer: Option<&str>, more: &Value) -> Option<bool> {
-        occupied(&event(answer, more), ROOM).map(|occupied| occupied.confirmed)
+        occupied(&event(answer, more), ROOM, None).map(|occupied| occupied.confirmed)
     }
 
     #[test]
@@ -163,7 +280,8 @@ mod tests {
         assert_eq!(is(Some("accepted"), &json!({})), Some(true));
         assert_eq!(is(Some("needsAction"), &json!({})), Some(false));
         assert_eq!(is(Some("declined"), &json!({})), None);
-        assert_eq!(is(None, &json!({})), None);
+        let without_room = json!([{ "email": "bob@acme.example", "responseStatus": "accepted" }]);
+        assert_eq!(is(None, &json!({ "attendees": without_room })), None);
         assert_eq!(
             is(None, &json!({ "organizer": { "email": ROOM } })),
             Some(true)
@@ -179,25 +297,54 @@ mod tests {
     }
 
     #[test]
-    fn whole_days_are_the_same_days_in_every_usual_zone() {
-        let days = when(
-            &json!({ "date": "2026-03-01" }),
-            &json!({ "date": "2026-03-02" }),
-        );
-        for start in [
-            "2026-02-28T13:00:00Z",
-            "2026-03-01T00:00:00Z",
-            "2026-03-01T11:00:00Z",
-        ] {
-            let start: DateTime<Utc> = start.parse().unwrap();
-            let window = crate::app::window(start, start + TimeDelta::days(1));
-            let booking = Booking {
-                window: Some(window),
-                all_day: true,
-                state: BookingState::Confirmed.into(),
-                ..Booking::default()
-            };
-            assert_eq!(booked(&booking).map(|occupied| occupied.when), days);
-        }
+    fn a_guest_list_that_is_kept_from_the_room_occupies_it() {
+        assert_eq!(is(None, &json!({})), Some(true));
+        assert_eq!(is(None, &json!({ "attendeesOmitted": true })), Some(true));
+    }
+
+    #[test]
+    fn what_takes_no_time_occupies_nothing() {
+        let end = json!({ "end": { "dateTime": "2026-03-01T10:00:00+01:00" } });
+        assert_eq!(is(Some("accepted"), &end), None);
+    }
+
+    #[test]
+    fn a_whole_day_is_midnight_to_midnight_of_the_rooms_own_clock() {
+        let day = json!({
+            "start": { "dateTime": "2026-03-01T00:00:00+01:00" },
+            "end": { "dateTime": "2026-03-02T00:00:00+01:00" },
+        });
+        let all_day = |event| occupied(&event, ROOM, None).map(|occupied| occupied.all_day);
+        assert_eq!(all_day(event(Some("accepted"), &day)), Some(true));
+        assert_eq!(all_day(event(Some("accepted"), &json!({}))), Some(false));
+    }
+
+    #[test]
+    fn a_booking_is_the_organizers_else_the_only_guests_else_the_creators() {
+        let people = People {
+            users: [("ana@acme.example", "u-ana"), ("bob@acme.example", "u-bob")]
+                .map(|(mail, id)| (mail.to_owned(), id.to_owned()))
+                .into(),
+            own_subjects: vec!["admin@acme.example".to_owned()],
+        };
+        let whose = |event: Value| whose(&event, &people);
+        let room = json!({ "email": ROOM });
+        let bob = json!({ "email": "Bob@acme.example" });
+        assert_eq!(whose(event(Some("accepted"), &json!({}))), "u-ana");
+        let by_guest = json!({ "organizer": room, "attendees": [room, bob] });
+        assert_eq!(whose(event(None, &by_guest)), "u-bob");
+        let by_creator = json!({ "organizer": room, "creator": bob });
+        assert_eq!(whose(event(None, &by_creator)), "u-bob");
+        let ours = json!({ "organizer": room, "creator": { "email": "admin@acme.example" } });
+        assert_eq!(whose(event(None, &ours)), "nobody");
+    }
+
+    #[test]
+    fn a_difference_names_what_only_one_side_says() {
+        let one = occupied(&event(Some("accepted"), &json!({})), ROOM, None).unwrap();
+        let both = [one.clone(), one.clone()];
+        assert_eq!(difference(&both, &both), None);
+        let said = difference(&both, &both[..1]).unwrap();
+        assert_eq!(said.matches("confirmed").count(), 1, "{said}");
     }
 }

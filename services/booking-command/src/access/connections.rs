@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use roomsync_domain::{ConnectionId, MailAddress, TenantId};
 use roomsync_postgres::Database;
+use roomsync_sealing::Sealed;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::{sealing::Sealed, subject::Purpose};
+use super::subject::Purpose;
 use crate::status::CommandError;
 
 /// A tenant's connection to its organisation.
@@ -43,7 +44,7 @@ impl Connection {
     /// Who acts for a purpose.
     pub fn subject(&self, purpose: Purpose) -> &MailAddress {
         match purpose {
-            Purpose::Rooms => &self.rooms_subject,
+            Purpose::Rooms | Purpose::Settings => &self.rooms_subject,
             Purpose::Directory => &self.directory_subject,
         }
     }

@@ -119,7 +119,7 @@ fn purpose(actor: Option<&proto::Actor>) -> Result<Purpose, CommandError> {
     match actor.and_then(|actor| actor.actor.as_ref()) {
         Some(proto::actor::Actor::Rooms(_)) => Ok(Purpose::Rooms),
         Some(proto::actor::Actor::Directory(_)) => Ok(Purpose::Directory),
-        Some(proto::actor::Actor::Settings(_)) => Err(CommandError::precondition("SCOPE_MISSING")),
+        Some(proto::actor::Actor::Settings(_)) => Ok(Purpose::Settings),
         None => Err(CommandError::invalid(
             "actor",
             "rooms, directory or settings",

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use roomsync_domain::{MailAddress, TenantId};
 use roomsync_google::{AccessLostWhy, Advice, Google, GoogleError};
 use roomsync_postgres::Database;
+use roomsync_sealing::Keyring;
 use sqlx::PgConnection;
 
 use super::{
     budget::{Budget, BudgetConfig, Payer},
     connections::{self, Connection},
-    sealing::Keyring,
+    resources::ResourceLists,
     subject::{Purpose, quota_user},
 };
 use crate::{gate, links, status::CommandError};
@@ -25,6 +26,7 @@ pub struct Lender {
     pub(super) google: Google,
     pub(super) ring: Arc<Keyring>,
     pub(super) budget: Budget,
+    pub(super) resources: Arc<ResourceLists>,
 }
 
 impl Lender {
@@ -36,6 +38,7 @@ impl Lender {
             google,
             ring: Arc::new(ring),
             budget,
+            resources: Arc::default(),
         }
     }
 
@@ -105,6 +108,11 @@ pub(super) fn unavailable(retry_after: Option<Duration>) -> CommandError {
         reason: "GOOGLE_UNAVAILABLE",
         retry_after: retry_after.unwrap_or(GOOGLE_RETRY),
     }
+}
+
+/// The same where nothing says when to come back.
+pub fn google_unavailable() -> CommandError {
+    unavailable(None)
 }
 
 /// How long to wait before trying the same again, for errors that say nothing about the access.

@@ -1,10 +1,11 @@
 //! Access to Google: who may call it, with which token, and how often.
 //!
-//! Keys and tokens live here alone, sealed ([`sealing`]). Nobody calls Google without a lease of the
+//! Keys and tokens live here alone, sealed ([`roomsync_sealing`]). Nobody calls Google without a lease of the
 //! budget ([`budget`], arithmetic in [`lanes`]) and a token (`tokens.rs`). Google's token endpoint is
 //! the one judge of whether access is lost: a refused call only makes us ask it again.
 
 pub mod budget;
+mod calls;
 mod connect;
 mod connection_rpc;
 pub mod connections;
@@ -12,12 +13,13 @@ mod google_rpc;
 pub mod lanes;
 mod lender;
 mod prove;
-pub mod sealing;
+mod resources;
 mod status;
 pub mod subject;
 mod token_rows;
 mod tokens;
 
 pub use connection_rpc::ConnectionRpc;
+pub use connections::not_connected;
 pub use google_rpc::GoogleAccessRpc;
-pub use lender::Lender;
+pub use lender::{Lender, google_unavailable};

@@ -101,7 +101,7 @@ impl Lender {
         } = *candidate;
         let subject = match purpose {
             Purpose::Directory => directory,
-            Purpose::Rooms => rooms,
+            Purpose::Rooms | Purpose::Settings => rooms,
         };
         let payer = payer(tenant, project, subject, purpose);
         let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
@@ -166,7 +166,7 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
     };
     let reason = match purpose {
         Purpose::Directory => "DIRECTORY_SUBJECT_REFUSED",
-        Purpose::Rooms => "ROOMS_SUBJECT_REFUSED",
+        Purpose::Rooms | Purpose::Settings => "ROOMS_SUBJECT_REFUSED",
     };
     let metadata = vec![("why", why.to_owned()), ("google", error.to_string())];
     CommandError::Precondition { reason, metadata }

@@ -29,7 +29,8 @@ pub(super) async fn read(
     let query = sqlx::query!(
         r#"
         -- booking.status.links
-        SELECT count(*) FILTER (WHERE state IN ('pending', 'verified', 'failed')) AS "linked!",
+        SELECT count(DISTINCT object_id)
+                FILTER (WHERE state IN ('pending', 'verified', 'failed')) AS "linked!",
             count(*) FILTER (WHERE state IN ('pending', 'failed')) AS "not_verified!",
             max(last_change_at) AS last_change_at,
             max(last_check_at) AS last_check_at

@@ -14,7 +14,13 @@ pub enum Purpose {
     Rooms,
     /// The organisation's resources.
     Directory,
+    /// The calendars' settings, by the rooms subject. Optional: it may not have been granted.
+    Settings,
 }
+
+/// The optional scope: what a resource does with invitations. A purpose of its own, so that the rooms'
+/// grant does not fail where it is not delegated.
+const CALENDAR_SETTINGS: &str = "https://www.googleapis.com/auth/calendar.calendars.readonly";
 
 impl Purpose {
     /// Its name in SQL and logs.
@@ -22,6 +28,7 @@ impl Purpose {
         match self {
             Self::Rooms => "rooms",
             Self::Directory => "directory",
+            Self::Settings => "settings",
         }
     }
 
@@ -30,13 +37,19 @@ impl Purpose {
         match self {
             Self::Rooms => &[scopes::CALENDAR_EVENTS],
             Self::Directory => &[scopes::DIRECTORY_RESOURCES],
+            Self::Settings => &[CALENDAR_SETTINGS],
         }
+    }
+
+    /// Whether a connection is whole without it.
+    pub fn is_optional(self) -> bool {
+        self == Self::Settings
     }
 
     /// The API it calls.
     pub fn api(self) -> Api {
         match self {
-            Self::Rooms => Api::Calendar,
+            Self::Rooms | Self::Settings => Api::Calendar,
             Self::Directory => Api::Directory,
         }
     }

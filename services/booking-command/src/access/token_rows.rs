@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use roomsync_postgres::Database;
+use roomsync_sealing::Sealed;
 
-use super::{connections::Connection, sealing::Sealed, subject::Purpose};
+use super::{connections::Connection, subject::Purpose};
 use crate::status::CommandError;
 
 /// Whose token, what for.
@@ -170,6 +171,65 @@ pub(super) async fn give_back(
         key.purpose.as_str(),
         key.subject(),
         claim.until,
+    )
+    .execute(database.pool());
+    database.answer(query).await?;
+    Ok(())
+}
+
+/// Whether the purpose was refused a short while ago.
+pub(super) async fn is_refused(
+    database: &Database,
+    key: TokenKey<'_>,
+) -> Result<bool, CommandError> {
+    let query = sqlx::query_scalar!(
+        r#"
+        -- booking.access_tokens.is_refused
+        SELECT EXISTS (
+            SELECT
+            FROM booking.access_tokens
+            WHERE tenant_id = $1
+              AND purpose = $2
+              AND subject = $3
+              AND refused_until > now()
+        ) AS "refused!"
+        "#,
+        key.tenant(),
+        key.purpose.as_str(),
+        key.subject(),
+    )
+    .fetch_one(database.pool());
+    Ok(database.answer(query).await?)
+}
+
+/// Gives a claim back after Google refused the purpose, and remembers that for a while. The old token is
+/// of no use either.
+pub(super) async fn refuse(
+    database: &Database,
+    key: TokenKey<'_>,
+    claim: Claim,
+    lasts: Duration,
+) -> Result<(), CommandError> {
+    let query = sqlx::query!(
+        "
+        -- booking.access_tokens.refuse
+        UPDATE booking.access_tokens
+        SET sealed_token = NULL,
+            sealed_with = NULL,
+            expires_at = NULL,
+            refresh_at = NULL,
+            refreshing_until = NULL,
+            refused_until = now() + interval '1 second' * $5::float8
+        WHERE tenant_id = $1
+          AND purpose = $2
+          AND subject = $3
+          AND refreshing_until = $4
+        ",
+        key.tenant(),
+        key.purpose.as_str(),
+        key.subject(),
+        claim.until,
+        lasts.as_secs_f64(),
     )
     .execute(database.pool());
     database.answer(query).await?;

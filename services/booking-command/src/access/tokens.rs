@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use roomsync_google::{AccessToken, GoogleError, ServiceAccountKey};
+use roomsync_google::{AccessLostWhy, AccessToken, GoogleError, ServiceAccountKey};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::time::{Instant, sleep};
 
@@ -23,6 +23,8 @@ use crate::status::CommandError;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look for it.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long an optional scope that was not granted is not asked for again.
+const NOT_ASKED_AGAIN: Duration = Duration::from_mins(10);
 /// How much longer than Google's deadline a claim lasts.
 const CLAIM_MARGIN: Duration = Duration::from_secs(10);
 
@@ -37,7 +39,8 @@ impl Lender {
     /// A token of the connection's subject for a purpose.
     ///
     /// `FAILED_PRECONDITION` `NOT_CONNECTED` when Google withdrew the access: the connection is lost
-    /// then. UNAVAILABLE `GOOGLE_UNAVAILABLE` when the token endpoint has a fault.
+    /// then. UNAVAILABLE `GOOGLE_UNAVAILABLE` when the token endpoint has a fault. For an optional purpose
+    /// `FAILED_PRECONDITION` `SCOPE_MISSING` where it was not granted.
     pub(super) async fn token(
         &self,
         connection: &Connection,
@@ -47,6 +50,9 @@ impl Lender {
             connection,
             purpose,
         };
+        if purpose.is_optional() && rows::is_refused(&self.database, key).await? {
+            return Err(scope_missing());
+        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = self.stored(key).await?;
@@ -133,6 +139,10 @@ impl Lender {
                     expires_at: new.expires_at,
                 })
             }
+            Ok(Err(error)) if key.purpose.is_optional() && is_not_granted(&error) => {
+                rows::refuse(&self.database, key, claim, NOT_ASKED_AGAIN).await?;
+                Err(scope_missing())
+            }
             Ok(Err(error)) => {
                 rows::give_back(&self.database, key, claim).await?;
                 tracing::warn!(
@@ -187,6 +197,21 @@ impl Lender {
         }
         let file = std::str::from_utf8(file.expose_secret()).map_err(anyhow::Error::from)?;
         Ok(ServiceAccountKey::parse(file).map_err(anyhow::Error::from)?)
+    }
+}
+
+/// `FAILED_PRECONDITION` `SCOPE_MISSING`: nothing is wrong with the connection.
+fn scope_missing() -> CommandError {
+    CommandError::precondition("SCOPE_MISSING")
+}
+
+/// Whether the token endpoint gives no token for this scope: `unauthorized_client` and `access_denied`
+/// for one that is not delegated (documented), `invalid_scope` (observed).
+fn is_not_granted(error: &GoogleError) -> bool {
+    match error {
+        GoogleError::AccessLost { why } => *why == AccessLostWhy::NotDelegated,
+        GoogleError::Refused { reason, .. } => reason == "invalid_scope",
+        _ => false,
     }
 }
 

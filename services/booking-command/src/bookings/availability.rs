@@ -1,5 +1,5 @@
 //! `BookingService.CheckAvailability`: which objects are free in a window, and what blocks the
-//! others: their live bookings, and the times the main app blocked.
+//! others: their live bookings, the times the main app blocked, and a hand-over that is not over.
 
 use std::collections::HashMap;
 
@@ -25,20 +25,21 @@ pub async fn check_availability(
     }
     let window = validate::window("window", request.window.as_ref())?;
     let mut tx = snapshot::begin(database).await?;
-    let mirrored = mirrored(&mut tx, tenant, &objects).await?;
+    let links = links(&mut tx, tenant, &objects, window).await?;
     let blocking = blocking(&mut tx, tenant, &objects, window).await?;
     tx.commit().await?;
     let answer = |object: &ObjectId| {
+        let Links { open, mirrored } = links.get(object.as_str()).copied().unwrap_or_default();
         let busy = clip(
             blocking.get(object.as_str()).map_or(&[], Vec::as_slice),
             window,
         );
         pb::Availability {
             object_id: object.to_string(),
-            free: busy.is_empty(),
+            free: open && busy.is_empty(),
             busy: busy.into_iter().map(convert::window).collect(),
-            open: true,
-            mirrored: mirrored.get(object.as_str()).copied().unwrap_or(false),
+            open,
+            mirrored,
         }
     };
     Ok(pb::CheckAvailabilityResponse {
@@ -54,42 +55,70 @@ fn clip(blocking: &[TimeWindow], window: TimeWindow) -> Vec<TimeWindow> {
     TimeWindow::merge(clipped)
 }
 
-/// For each object whether its mirror is current: linked, imported, connected, and looked at within
-/// the time in which a lost push heals (15 minutes, or twice the link's own interval).
-async fn mirrored(
+/// What an object's links say about it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Links {
+    /// It does not wait for an import, nor for the acknowledgement of one (D5).
+    open: bool,
+    /// Its mirror is current and reaches as far as the window.
+    mirrored: bool,
+}
+
+/// For each object what its links say.
+///
+/// Mirrored: linked, imported, connected, looked at within the time in which a lost push heals (15
+/// minutes, or twice the link's own interval), and the window ends within the horizon as it was when
+/// everything was last compared: the horizon rolls with the daily reconcile (D14).
+///
+/// Open: no link waits for its acknowledgement, and none for its import. While a link's address is
+/// changed the imported one counts; a link that failed before any import holds nothing back, because
+/// nothing was reset.
+async fn links(
     tx: &mut PgConnection,
     tenant: &TenantId,
     objects: &[ObjectId],
-) -> Result<HashMap<String, bool>, CommandError> {
+    window: TimeWindow,
+) -> Result<HashMap<String, Links>, CommandError> {
     let ids: Vec<&str> = objects.iter().map(ObjectId::as_str).collect();
     let rows = sqlx::query!(
         r#"
-        -- booking.objects.mirrored
+        -- booking.objects.links_for_availability
         SELECT object.object_id,
             coalesce(
-                tenant.module_enabled
-                    AND connection.state = 'active'
-                    AND link.state = 'verified'
-                    AND link.imported_at IS NOT NULL
-                    AND link.last_check_at > now() - greatest(
-                        interval '15 minutes',
-                        2 * link.poll_interval_seconds * interval '1 second'
-                    ),
+                bool_or(
+                    tenant.module_enabled
+                        AND connection.state = 'active'
+                        AND link.state = 'verified'
+                        AND link.imported_at IS NOT NULL
+                        AND link.last_check_at > now() - greatest(
+                            interval '15 minutes',
+                            2 * link.poll_interval_seconds * interval '1 second'
+                        )
+                        AND $3 <= greatest(link.imported_at, link.last_reconcile_at)
+                            + tenant.horizon_days * interval '1 day'
+                ),
                 false
-            ) AS "mirrored!"
+            ) AS "mirrored!",
+            coalesce(
+                bool_and(link.opened_at IS NOT NULL) FILTER (WHERE link.imported_at IS NOT NULL),
+                bool_and(link.state = 'failed') FILTER (WHERE link.link_id IS NOT NULL),
+                true
+            ) AS "open!"
         FROM booking.objects AS object
         JOIN booking.tenants AS tenant USING (tenant_id)
         LEFT JOIN booking.connections AS connection USING (tenant_id)
         LEFT JOIN booking.links AS link
             ON link.tenant_id = object.tenant_id
             AND link.object_id = object.object_id
-            AND link.state <> 'removed'
+            AND link.state NOT IN ('closing', 'removed')
         WHERE object.tenant_id = $1
           AND object.object_id = ANY($2)
           AND object.deleted_at IS NULL
+        GROUP BY object.object_id
         "#,
         tenant.as_str(),
         &ids as &[&str],
+        window.ends_at(),
     )
     .fetch_all(tx)
     .await?;
@@ -98,7 +127,10 @@ async fn mirrored(
     }
     Ok(rows
         .into_iter()
-        .map(|row| (row.object_id, row.mirrored))
+        .map(|row| {
+            let (open, mirrored) = (row.open, row.mirrored);
+            (row.object_id, Links { open, mirrored })
+        })
         .collect())
 }
 

@@ -4,7 +4,7 @@ use roomsync_domain::{BookingId, TenantId};
 use roomsync_postgres::Database;
 use roomsync_proto::booking::v1 as pb;
 
-use super::{Booking, record::Row};
+use super::{Booking, record::Row, viewer::Viewer};
 use crate::status::CommandError;
 
 /// Answers the request for a tenant the caller may see.
@@ -17,11 +17,12 @@ pub async fn get_booking(
         .booking_id
         .parse()
         .map_err(|_| CommandError::invalid("booking_id", "the UUID of a booking"))?;
+    let viewer = Viewer::read(request.viewer.as_ref())?;
     let booking = find(database, tenant, id)
         .await?
         .ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
     Ok(pb::GetBookingResponse {
-        booking: Some(booking.to_api(tenant)),
+        booking: Some(booking.to_api(tenant, &viewer)),
     })
 }
 

@@ -13,6 +13,7 @@ use super::{
     page::Place,
     record::{self, Row},
     snapshot,
+    viewer::Viewer,
 };
 use crate::{status::CommandError, validate};
 
@@ -23,6 +24,7 @@ const LONGEST_WINDOW: TimeDelta = TimeDelta::days(800);
 struct Query {
     objects: Vec<ObjectId>,
     user: Option<UserId>,
+    viewer: Viewer,
     window: Option<TimeWindow>,
     include_ended: bool,
     page_size: i64,
@@ -47,7 +49,7 @@ pub async fn list_bookings(
     Ok(pb::ListBookingsResponse {
         bookings: bookings
             .iter()
-            .map(|booking| booking.to_api(tenant))
+            .map(|booking| booking.to_api(tenant, &query.viewer))
             .collect(),
         next_page_token: last.map(Place::to_token).unwrap_or_default(),
         object_versions,
@@ -71,6 +73,7 @@ impl Query {
         Ok(Self {
             objects,
             user,
+            viewer: Viewer::read(request.viewer.as_ref())?,
             window,
             include_ended: request.include_ended,
             page_size: validate::page_size(request.page_size, 250, 1000)?,
@@ -96,12 +99,19 @@ pub(super) fn object_ids(
 }
 
 /// One booking more than the page holds, to know whether another page follows.
+///
+/// Asked for the bookings of another user, the private ones are left out: that they are listed would
+/// say whose they are, however little they show.
 async fn page(
     tx: &mut PgConnection,
     tenant: &TenantId,
     query: &Query,
 ) -> Result<Vec<Booking>, sqlx::Error> {
     let objects: Vec<&str> = query.objects.iter().map(ObjectId::as_str).collect();
+    let with_private = query
+        .user
+        .as_ref()
+        .is_none_or(|user| query.viewer.sees_private_of(user));
     let rows = sqlx::query_as!(
         Row,
         "
@@ -113,6 +123,7 @@ async fn page(
         WHERE tenant_id = $1
           AND (cardinality($2::text[]) = 0 OR object_id = ANY($2))
           AND ($3::text IS NULL OR (booker_kind = 'user' AND booker_id = $3))
+          AND ($10 OR NOT private)
           AND ($4::timestamptz IS NULL OR (starts_at < $5 AND ends_at > $4))
           AND ($6 OR state NOT IN ('removed', 'rejected'))
           AND ($7::timestamptz IS NULL OR (starts_at, booking_id) > ($7, $8))
@@ -128,6 +139,7 @@ async fn page(
         query.after.map(|place| place.starts_at),
         query.after.map(|place| place.booking.0),
         query.page_size + 1,
+        with_private,
     )
     .fetch_all(tx)
     .await?;

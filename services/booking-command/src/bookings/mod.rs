@@ -15,6 +15,7 @@ pub mod service;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod viewer;
 pub mod write;
 
 pub use record::Booking;

@@ -10,6 +10,7 @@ use roomsync_proto::booking::v1 as pb;
 use sqlx::error::BoxDynError;
 use uuid::Uuid;
 
+use super::viewer::Viewer;
 use crate::{changes::LockedObject, convert, validate::stamp};
 
 /// Who manages every booking here.
@@ -77,13 +78,22 @@ impl Booking {
         }
     }
 
-    /// The booking as the API says it, title included where one is stored.
-    pub fn to_api(&self, tenant: &TenantId) -> pb::Booking {
-        let title = self.details.title.clone().unwrap_or_default();
+    /// The booking as the API says it to a viewer: title included where one is stored, without who and
+    /// what where these are not for the viewer.
+    pub(super) fn to_api(&self, tenant: &TenantId, viewer: &Viewer) -> pb::Booking {
         let version = self.object_version;
-        pb::Booking {
-            title,
-            ..snapshot_to_api(&self.snapshot(), tenant, &self.object, version)
+        let booking = snapshot_to_api(&self.snapshot(), tenant, &self.object, version);
+        if viewer.sees(self) {
+            pb::Booking {
+                title: self.details.title.clone().unwrap_or_default(),
+                ..booking
+            }
+        } else {
+            pb::Booking {
+                booker: Some(convert::booker(&Booker::Anonymous)),
+                hidden: true,
+                ..booking
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+mod viewers;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -214,6 +216,10 @@ async fn what_blocks_an_object_is_merged_and_clipped(_: PgPoolOptions, options: 
             VALUES ($1, 'room-1', '2100-01-01 12:00Z', '2100-01-01 13:00Z')",
         )
         .await;
+    // So that the far future of these tests is mirrored.
+    world
+        .run("UPDATE booking.tenants SET horizon_days = 40000 WHERE tenant_id = $1")
+        .await;
     world
         .full_sync(vec![
             accepted("a", 8, 10),
@@ -222,6 +228,10 @@ async fn what_blocks_an_object_is_merged_and_clipped(_: PgPoolOptions, options: 
         ])
         .await;
     world.see(cancelled("c")).await;
+    // As if everything had been compared just before these far days.
+    world
+        .run("UPDATE booking.links SET last_reconcile_at = '2100-01-01' WHERE tenant_id = $1")
+        .await;
     let request = pb::CheckAvailabilityRequest {
         object_ids: vec![OBJECT.into(), "desk-1".into()],
         window: within(9, 24),

@@ -71,7 +71,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// Brings rows to what `bookings` say. A slot held for a request is let go when the booking ends,
+/// Brings rows to what `bookings` say, also as which occurrence each goes on. A slot held for a request is let go when the booking ends,
 /// or when Google put it elsewhere: what Google says is never refused for its times.
 pub async fn update(
     tx: &mut PgConnection,
@@ -87,6 +87,8 @@ pub async fn update(
         -- booking.bookings.update
         UPDATE booking.bookings AS old
         SET event_id = new.event_id,
+            series_id = new.series_id,
+            original_start = new.original_start,
             state = new.state,
             starts_at = new.starts_at,
             ends_at = new.ends_at,
@@ -109,11 +111,12 @@ pub async fn update(
         FROM unnest(
             $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
             $7::boolean[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[],
-            $13::text[], $14::text[], $15::bigint[], $16::timestamptz[]
+            $13::text[], $14::text[], $15::bigint[], $16::timestamptz[], $17::text[],
+            $18::timestamptz[]
         ) AS new (
             booking_id, event_id, state, starts_at, ends_at,
             all_day, booker_kind, booker_id, organizer_mail, private, title,
-            flags, cause, object_version, updated_at
+            flags, cause, object_version, updated_at, series_id, original_start
         )
         WHERE old.tenant_id = $1
           AND old.booking_id = new.booking_id
@@ -134,6 +137,8 @@ pub async fn update(
         &columns.cause as &[Option<&str>],
         &columns.object_version,
         &columns.updated_at,
+        &columns.series_id as &[Option<&str>],
+        &columns.original_start as &[Option<DateTime<Utc>>],
     )
     .execute(tx)
     .await?;

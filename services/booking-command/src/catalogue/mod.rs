@@ -8,4 +8,4 @@ mod rpc;
 mod store;
 
 pub use rpc::CatalogueRpc;
-pub use store::lock_living;
+pub use store::{lock_living, require_living};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::{ObjectId, TenantId};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::read::Object;
 use crate::status::CommandError;
@@ -149,6 +149,31 @@ pub async fn lock_living(
         object.as_str(),
     )
     .fetch_optional(tx)
+    .await?;
+    found
+        .map(|_| ())
+        .ok_or(CommandError::NotFound("OBJECT_NOT_FOUND"))
+}
+
+/// `NOT_FOUND` `OBJECT_NOT_FOUND` for an object that is unknown or deleted.
+pub async fn require_living(
+    db: impl PgExecutor<'_>,
+    tenant: &TenantId,
+    object: &ObjectId,
+) -> Result<(), CommandError> {
+    let found = sqlx::query_scalar!(
+        "
+        -- booking.objects.require_living
+        SELECT object_id
+        FROM booking.objects
+        WHERE tenant_id = $1
+          AND object_id = $2
+          AND deleted_at IS NULL
+        ",
+        tenant.as_str(),
+        object.as_str(),
+    )
+    .fetch_optional(db)
     .await?;
     found
         .map(|_| ())

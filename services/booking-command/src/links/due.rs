@@ -1,6 +1,6 @@
 //! Telling sync-worker, and subscribers, that something about all links of a tenant changed.
 //!
-//! The rows of several links are locked by object id, here and in `close.rs`, because their objects
+//! The rows of several links are locked by object id and link id, here and in `close.rs`, because their objects
 //! are locked in that order too: two such transactions wait for each other in line, not in a circle.
 
 use roomsync_domain::{LinkId, LinkReason, LinkState, ObjectId, TenantId};
@@ -64,7 +64,8 @@ pub async fn verify_all_again(
         -- booking.links.verify_all_again
         UPDATE booking.links
         SET state = CASE state WHEN 'failed' THEN 'pending' ELSE state END,
-            reason = NULL
+            reason = NULL,
+            pending_since = now()
         WHERE tenant_id = $1
           AND state IN ('pending', 'verified', 'failed')
         ",
@@ -85,7 +86,7 @@ async fn lock_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), Comma
         FROM booking.links
         WHERE tenant_id = $1
           AND state IN ('pending', 'verified', 'failed')
-        ORDER BY object_id
+        ORDER BY object_id, link_id
         FOR UPDATE
         ",
         tenant.as_str(),
@@ -104,7 +105,7 @@ async fn announce_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), C
         FROM booking.links
         WHERE tenant_id = $1
           AND state IN ('pending', 'verified', 'failed')
-        ORDER BY object_id
+        ORDER BY object_id, link_id
         ",
         tenant.as_str(),
     )

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
-use roomsync_domain::{Capability, LinkState};
+use roomsync_domain::{LinkId, LinkState};
 use roomsync_proto::integration::v1 as proto;
 use uuid::Uuid;
 
+use super::capability;
 use crate::validate::stamp;
 
 /// A row of `booking.links`.
@@ -18,6 +19,7 @@ pub struct LinkRow {
     pub state: String,
     pub reason: Option<String>,
     pub capabilities: Vec<String>,
+    pub access_role: Option<String>,
     pub requested_at: DateTime<Utc>,
     pub last_attempt_at: Option<DateTime<Utc>>,
     pub verified_at: Option<DateTime<Utc>>,
@@ -28,12 +30,39 @@ pub struct LinkRow {
     pub last_check_at: Option<DateTime<Utc>>,
     pub last_full_sync_at: Option<DateTime<Utc>>,
     pub poll_interval_seconds: i64,
+    pub opened_at: Option<DateTime<Utc>>,
+    pub replaces_link_id: Option<Uuid>,
+    pub answers_by_itself: Option<bool>,
+    pub cursor_since: Option<DateTime<Utc>>,
+    pub last_reconcile_at: Option<DateTime<Utc>>,
+    pub drift_found: i32,
+    pub drift_total: i64,
 }
 
 impl LinkRow {
     /// Its state; `None` for a word that this version does not know.
     pub fn state(&self) -> Option<LinkState> {
         self.state.parse().ok()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> LinkId {
+        LinkId(self.link_id)
+    }
+
+    /// Whether it is being taken down, or was.
+    pub fn is_going(&self) -> bool {
+        matches!(self.state(), Some(LinkState::Closing | LinkState::Removed))
+    }
+
+    /// How far the object was handed over to Google; nothing for a link that is going.
+    fn hand_over(&self) -> proto::HandOver {
+        match (self.imported_at, self.opened_at) {
+            _ if self.is_going() => proto::HandOver::Unspecified,
+            (None, _) => proto::HandOver::WaitingForImport,
+            (Some(_), None) => proto::HandOver::WaitingForAcknowledgement,
+            (Some(_), Some(_)) => proto::HandOver::Open,
+        }
     }
 
     /// As the API says it.
@@ -49,7 +78,7 @@ impl LinkRow {
             capabilities: self
                 .capabilities
                 .iter()
-                .map(|word| capability(word).into())
+                .map(|word| capability::to_proto(word).into())
                 .collect(),
             requested_at: Some(stamp(self.requested_at)),
             last_attempt_at: at(self.last_attempt_at),
@@ -62,9 +91,22 @@ impl LinkRow {
                 last_check_at: at(self.last_check_at),
                 last_full_sync_at: at(self.last_full_sync_at),
                 poll_interval_seconds: self.poll_interval_seconds,
-                ..Default::default()
+                last_reconcile_at: at(self.last_reconcile_at),
+                drift_found: self.drift_found,
+                drift_total: self.drift_total,
+                cursor_since: at(self.cursor_since),
             }),
-            ..Default::default()
+            missing_capabilities: capability::missing(
+                self.state() == Some(LinkState::Verified),
+                &self.capabilities,
+                self.access_role.as_deref(),
+            ),
+            hand_over: self.hand_over().into(),
+            replaces_link_id: self
+                .replaces_link_id
+                .map(|link| link.to_string())
+                .unwrap_or_default(),
+            answers_by_itself: self.answers_by_itself,
         }
     }
 }
@@ -77,13 +119,5 @@ fn state(state: Option<LinkState>) -> proto::LinkState {
         Some(LinkState::Closing) => proto::LinkState::Closing,
         Some(LinkState::Removed) => proto::LinkState::Removed,
         None => proto::LinkState::Unspecified,
-    }
-}
-
-fn capability(word: &str) -> proto::LinkCapability {
-    match word.parse() {
-        Ok(Capability::Read) => proto::LinkCapability::Read,
-        Ok(Capability::Decline) => proto::LinkCapability::Decline,
-        Err(_) => proto::LinkCapability::Unspecified,
     }
 }

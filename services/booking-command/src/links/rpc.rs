@@ -4,21 +4,58 @@ use roomsync_domain::{LinkId, ObjectId};
 use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
-use super::{link_object::link_object, store};
-use crate::{caller, gate, status::CommandError, validate};
+use super::{
+    LinkRow, acknowledge_reset::acknowledge_reset, change_resource::change_resource, deadline,
+    link_object::link_object, list_resources, preview_link, recheck_link::recheck_link, store,
+    sync_now, unlink_object::unlink_object,
+};
+use crate::{
+    access::Lender, caller, config::SyncByHandConfig, gate, status::CommandError, validate,
+};
 
-/// `LinkService` on a database.
+/// `LinkService` on a database, with access to Google for what a person waits for.
 #[derive(Debug, Clone)]
 pub struct LinkRpc {
     database: Database,
+    lender: Lender,
+    sync_by_hand: SyncByHandConfig,
 }
 
 impl LinkRpc {
     /// The service.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    pub fn new(database: Database, lender: Lender, sync_by_hand: SyncByHandConfig) -> Self {
+        Self {
+            database,
+            lender,
+            sync_by_hand,
+        }
     }
+}
+
+/// What is no id of ours is the id of no link.
+fn link_id(text: &str) -> Result<LinkId, CommandError> {
+    text.parse()
+        .map_err(|_| CommandError::NotFound("LINK_NOT_FOUND"))
+}
+
+/// The place that a page token names: the last object and link of the page before.
+fn place(token: &str) -> Result<(&str, Uuid), CommandError> {
+    if token.is_empty() {
+        return Ok(("", Uuid::nil()));
+    }
+    let read = || {
+        let (object, link) = token.split_once('/')?;
+        object.parse::<ObjectId>().ok()?;
+        Some((object, link.parse().ok()?))
+    };
+    let expected = "a token that an earlier page answered";
+    read().ok_or_else(|| CommandError::invalid("page_token", expected))
+}
+
+fn some(row: &LinkRow) -> Option<proto::Link> {
+    Some(row.to_proto())
 }
 
 #[tonic::async_trait]
@@ -39,7 +76,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::LinkObjectResponse {
-            link: Some(row.to_proto()),
+            link: some(&row),
         }))
     }
 
@@ -50,14 +87,11 @@ impl proto::link_service_server::LinkService for LinkRpc {
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
         gate::module(&self.database, &tenant).await?;
-        // What is no id of ours is the id of no link.
-        let missing = || CommandError::NotFound("LINK_NOT_FOUND");
-        let link: LinkId = sent.link_id.parse().map_err(|_| missing())?;
+        let link = link_id(&sent.link_id)?;
         let row = store::get(self.database.pool(), &tenant, link);
-        let row = self.database.answer(row).await?.ok_or_else(missing)?;
-        Ok(Response::new(proto::GetLinkResponse {
-            link: Some(row.to_proto()),
-        }))
+        let row = self.database.answer(row).await?;
+        let row = row.ok_or(CommandError::NotFound("LINK_NOT_FOUND"))?;
+        Ok(Response::new(proto::GetLinkResponse { link: some(&row) }))
     }
 
     async fn list_links(
@@ -68,22 +102,17 @@ impl proto::link_service_server::LinkService for LinkRpc {
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
         gate::module(&self.database, &tenant).await?;
         let size = validate::page_size(sent.page_size, 100, 500)?;
-        if !sent.page_token.is_empty() {
-            // The token is the last object id of the page before.
-            sent.page_token.parse::<ObjectId>().map_err(|_| {
-                CommandError::invalid("page_token", "a token that an earlier page answered")
-            })?;
-        }
-        let mut rows = store::list(&self.database, &tenant, &sent.page_token, size + 1).await?;
+        let after = place(&sent.page_token)?;
+        let mut rows = store::list(&self.database, &tenant, after, size + 1).await?;
         let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) > size;
         if more {
             rows.pop();
         }
         let next_page_token = match rows.last() {
-            Some(last) if more => last.object_id.clone(),
+            Some(last) if more => format!("{}/{}", last.object_id, last.link_id),
             _ => String::new(),
         };
-        let links = rows.iter().map(super::LinkRow::to_proto).collect();
+        let links = rows.iter().map(LinkRow::to_proto).collect();
         Ok(Response::new(proto::ListLinksResponse {
             links,
             next_page_token,
@@ -92,50 +121,145 @@ impl proto::link_service_server::LinkService for LinkRpc {
 
     async fn preview_link(
         &self,
-        _: Request<proto::PreviewLinkRequest>,
+        request: Request<proto::PreviewLinkRequest>,
     ) -> Result<Response<proto::PreviewLinkResponse>, Status> {
-        Err(Status::unimplemented("preview_link"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let object = validate::id("object_id", &sent.object_id)?;
+        let resource = validate::resource_email("resource_email", &sent.resource_email)?;
+        if sent.own_future_bookings < 0 {
+            return Err(CommandError::invalid("own_future_bookings", "0 or more").into());
+        }
+        let question = preview_link::Question {
+            tenant: &tenant,
+            object: &object,
+            resource: &resource,
+            own_future_bookings: sent.own_future_bookings,
+            deadline: deadline::of(request.metadata()),
+        };
+        let answer = preview_link::preview_link(&self.database, &self.lender, &question).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_resources(
         &self,
-        _: Request<proto::ListResourcesRequest>,
+        request: Request<proto::ListResourcesRequest>,
     ) -> Result<Response<proto::ListResourcesResponse>, Status> {
-        Err(Status::unimplemented("list_resources"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let query = list_resources::Query::read(sent)?;
+        let answer =
+            list_resources::list_resources(&self.database, &self.lender, &tenant, &query).await?;
+        Ok(Response::new(answer))
     }
 
     async fn unlink_object(
         &self,
-        _: Request<proto::UnlinkObjectRequest>,
+        request: Request<proto::UnlinkObjectRequest>,
     ) -> Result<Response<proto::UnlinkObjectResponse>, Status> {
-        Err(Status::unimplemented("unlink_object"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let link = link_id(&sent.link_id)?;
+        let row = self
+            .database
+            .tx("unlink_object", |tx| {
+                Box::pin(unlink_object(tx, &tenant, link))
+            })
+            .await?;
+        Ok(Response::new(proto::UnlinkObjectResponse {
+            link: some(&row),
+        }))
     }
 
     async fn change_resource(
         &self,
-        _: Request<proto::ChangeResourceRequest>,
+        request: Request<proto::ChangeResourceRequest>,
     ) -> Result<Response<proto::ChangeResourceResponse>, Status> {
-        Err(Status::unimplemented("change_resource"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let object = validate::id("object_id", &sent.object_id)?;
+        let resource = validate::resource_email("resource_email", &sent.resource_email)?;
+        let row = self
+            .database
+            .tx("change_resource", |tx| {
+                Box::pin(change_resource(tx, &tenant, &object, &resource))
+            })
+            .await?;
+        Ok(Response::new(proto::ChangeResourceResponse {
+            link: some(&row),
+        }))
     }
 
     async fn recheck_link(
         &self,
-        _: Request<proto::RecheckLinkRequest>,
+        request: Request<proto::RecheckLinkRequest>,
     ) -> Result<Response<proto::RecheckLinkResponse>, Status> {
-        Err(Status::unimplemented("recheck_link"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let link = link_id(&sent.link_id)?;
+        let row = self
+            .database
+            .tx("recheck_link", |tx| {
+                Box::pin(recheck_link(tx, &tenant, link))
+            })
+            .await?;
+        Ok(Response::new(proto::RecheckLinkResponse {
+            link: some(&row),
+        }))
     }
 
     async fn sync_now(
         &self,
-        _: Request<proto::SyncNowRequest>,
+        request: Request<proto::SyncNowRequest>,
     ) -> Result<Response<proto::SyncNowResponse>, Status> {
-        Err(Status::unimplemented("sync_now"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let object: Option<ObjectId> = match sent.object_id.as_str() {
+            "" => None,
+            object => Some(validate::id("object_id", object)?),
+        };
+        let limits = self.sync_by_hand;
+        let asked = self
+            .database
+            .tx("sync_now", |tx| {
+                let (tenant, object) = (&tenant, object.as_ref());
+                Box::pin(async move {
+                    match object {
+                        Some(object) => sync_now::of_object(tx, tenant, object, limits).await,
+                        None => sync_now::of_all(tx, tenant, limits).await,
+                    }
+                })
+            })
+            .await?;
+        Ok(Response::new(proto::SyncNowResponse {
+            links: i32::try_from(asked.links).unwrap_or(i32::MAX),
+            started_at: Some(validate::stamp(asked.started_at)),
+            merged: asked.merged,
+        }))
     }
 
     async fn acknowledge_reset(
         &self,
-        _: Request<proto::AcknowledgeResetRequest>,
+        request: Request<proto::AcknowledgeResetRequest>,
     ) -> Result<Response<proto::AcknowledgeResetResponse>, Status> {
-        Err(Status::unimplemented("acknowledge_reset"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.database, &tenant).await?;
+        let link = link_id(&sent.link_id)?;
+        let row = self
+            .database
+            .tx("acknowledge_reset", |tx| {
+                Box::pin(acknowledge_reset(tx, &tenant, link))
+            })
+            .await?;
+        Ok(Response::new(proto::AcknowledgeResetResponse {
+            link: some(&row),
+        }))
     }
 }

@@ -1,7 +1,8 @@
 //! `MirrorService.Apply`: one listing becomes the difference in our bookings, in one transaction.
 //!
 //! 1. The link's row is locked and the listing fenced: only a greater epoch is accepted, an equal
-//!    one was applied before, a link being taken down takes nothing any more.
+//!    one was applied before, a link being taken down takes nothing any more. A link that takes the
+//!    place of another does so now, if this is its import (`take_over.rs`).
 //! 2. The object's row is locked: nobody else changes its bookings or takes its versions now.
 //! 3. A listing that began before we wrote one of its bookings to Google is too old to believe.
 //! 4. `decide` says what changes; neighbours whose flags change with it are added.
@@ -10,6 +11,8 @@
 //!
 //! The first full sync of a link starts with `Reset`: from then on future bookings of the object are
 //! Google's (D5). It is written together with the import, so an object never looks empty in between.
+//!
+//! What a reconcile changes is drift (`drift.rs`): counted on the link, and answered.
 
 use roomsync_domain::decide::{Change, Rules, decide};
 use roomsync_messages::ChangedItem;
@@ -18,11 +21,13 @@ use roomsync_proto::internal::v1 as pb;
 use sqlx::PgConnection;
 
 use super::{
+    drift::drift,
     facts,
     locked_link::LockedLink,
-    plan::{self, Planned},
+    plan::{self, Circumstances, Planned},
     request::Apply,
     store::{self, Applied, Reach},
+    take_over,
 };
 use crate::{
     bookings::{Booking, write},
@@ -39,6 +44,7 @@ pub async fn apply(database: &Database, apply: &Apply) -> Result<pb::ApplyRespon
         created = answer.created,
         changed = answer.changed,
         removed = answer.removed,
+        drift = answer.drift,
         already_applied = answer.already_applied,
         "applied a listing",
     );
@@ -47,6 +53,9 @@ pub async fn apply(database: &Database, apply: &Apply) -> Result<pb::ApplyRespon
 
 async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, CommandError> {
     let tenant = &apply.tenant;
+    if apply.full_sync {
+        take_over::lock_replaced(tx, tenant, apply.link).await?;
+    }
     let link = LockedLink::take_open(tx, tenant, apply.link).await?;
     if apply.epoch == link.epoch {
         let object_version = store::version(tx, tenant, &link.object).await?;
@@ -63,6 +72,10 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
             metadata,
         });
     }
+    let replaced = link.replaces.filter(|_| apply.full_sync);
+    if let Some(replaced) = replaced {
+        take_over::close(tx, tenant, &link.object, replaced).await?;
+    }
     let object = changes::lock(tx, tenant, &link.object).await?;
     let reach = Reach::of(&apply.listings);
     if store::written_since(tx, tenant, apply.link, apply.listed_since, &reach).await? {
@@ -74,20 +87,28 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
     let known = store::known(tx, tenant, apply.link, &reach).await?;
     let decided = decided(tx, apply, &object, &known).await?;
     let mut answer = count(&decided);
+    let drift = apply
+        .reconcile
+        .then(|| drift(&known, &decided, apply.mirrored_until));
+    answer.drift = drift.unwrap_or_default();
     let mut items = Vec::new();
+    if let Some(replaced) = replaced {
+        take_over::end_bookings(tx, &object, replaced, &mut items).await?;
+    }
     if apply.full_sync && !link.imported {
         items.push(ChangedItem::Reset {
             from: object.now(),
             link: Some(apply.link),
         });
     }
-    let planned = planned(tx, &object, known, decided).await?;
+    let planned = planned(tx, &object, &link, known, decided).await?;
     write(tx, apply, &object, planned, &mut items).await?;
     let applied = Applied {
         link: apply.link,
         epoch: apply.epoch,
         changed: !items.is_empty(),
         full_sync: apply.full_sync,
+        drift,
         now: object.now(),
     };
     store::note(tx, tenant, &applied).await?;
@@ -115,6 +136,7 @@ async fn decided(
 async fn planned(
     tx: &mut PgConnection,
     object: &LockedObject,
+    link: &LockedLink,
     known: Vec<Booking>,
     decided: Vec<Change>,
 ) -> Result<Vec<Planned>, CommandError> {
@@ -122,9 +144,17 @@ async fn planned(
         return Ok(Vec::new());
     };
     let around = store::neighbours(tx, object, affected).await?;
-    let blocked = store::blocked(tx, object, affected).await?;
+    let circumstances = Circumstances {
+        blocked: store::blocked(tx, object, affected).await?,
+        answers_by_itself: link.answers_by_itself,
+    };
     Ok(plan::plan(
-        object, known, around, &blocked, affected, decided,
+        object,
+        known,
+        around,
+        &circumstances,
+        affected,
+        decided,
     ))
 }
 

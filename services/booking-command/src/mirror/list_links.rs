@@ -50,7 +50,8 @@ async fn page(
     limit: i64,
 ) -> Result<Vec<pb::WantedLink>, sqlx::Error> {
     // A link verified before the tenant connected anew is verified again: perhaps another subject's
-    // rights count now, and a cursor and a channel are the subject's they were made by.
+    // rights count now, and a cursor and a channel are the subject's they were made by. So is one for
+    // which a recheck was asked since.
     //
     // A closing link's calendar is closed with a connection that is itself going away, and without
     // the module.
@@ -60,7 +61,9 @@ async fn page(
         SELECT link.link_id, link.tenant_id, link.object_id, link.resource_email,
             link.state NOT IN ('closing', 'removed') AS "open!",
             coalesce(
-                link.state = 'verified' AND link.verified_at >= connection.connected_at,
+                link.state = 'verified'
+                    AND link.verified_at >= connection.connected_at
+                    AND link.verified_at >= coalesce(link.recheck_at, link.verified_at),
                 false
             ) AS "verified!",
             link.imported_at IS NOT NULL AS "imported!",
@@ -73,7 +76,7 @@ async fn page(
                 END,
                 false
             ) AS "connected!",
-            link.requested_at
+            link.requested_at, link.pending_since, link.last_attempt_at
         FROM booking.links AS link
         JOIN booking.tenants AS tenant USING (tenant_id)
         LEFT JOIN booking.connections AS connection USING (tenant_id)
@@ -102,7 +105,8 @@ async fn page(
         horizon_days: row.horizon_days,
         connected: row.connected,
         requested_at: Some(stamp(row.requested_at)),
-        ..Default::default()
+        pending_since: Some(stamp(row.pending_since)),
+        last_attempt_at: row.last_attempt_at.map(stamp),
     });
     Ok(wanted.collect())
 }

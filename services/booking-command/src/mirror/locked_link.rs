@@ -13,6 +13,10 @@ pub(super) struct LockedLink {
     pub(super) reason: Option<String>,
     pub(super) epoch: i64,
     pub(super) imported: bool,
+    /// Whose place it takes with its import.
+    pub(super) replaces: Option<LinkId>,
+    /// Whether the room answers by itself; `None`: Google has not told.
+    pub(super) answers_by_itself: Option<bool>,
 }
 
 impl LockedLink {
@@ -25,7 +29,8 @@ impl LockedLink {
         let row = sqlx::query!(
             r#"
             -- booking.links.lock
-            SELECT object_id, state, reason, epoch, imported_at IS NOT NULL AS "imported!"
+            SELECT object_id, state, reason, epoch, imported_at IS NOT NULL AS "imported!",
+                replaces_link_id, answers_by_itself
             FROM booking.links
             WHERE tenant_id = $1
               AND link_id = $2
@@ -47,6 +52,8 @@ impl LockedLink {
             reason: row.reason,
             epoch: row.epoch,
             imported: row.imported,
+            replaces: row.replaces_link_id.map(LinkId),
+            answers_by_itself: row.answers_by_itself,
         }))
     }
 

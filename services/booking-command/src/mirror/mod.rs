@@ -7,6 +7,7 @@
 //! To add an rpc: a file named after it, and its line in [`service`].
 
 pub mod apply;
+mod drift;
 mod facts;
 pub mod list_links;
 mod locked_link;
@@ -18,6 +19,7 @@ pub mod report_link;
 pub mod request;
 pub mod service;
 mod store;
+mod take_over;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -3,9 +3,22 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use roomsync_domain::{BookingId, Flags, TimeWindow, decide::Change, flags::flag};
+use roomsync_domain::{
+    BookingId, Flags, TimeWindow,
+    decide::Change,
+    flags::{awaits_approval, flag},
+};
 
 use crate::{bookings::Booking, changes::LockedObject};
+
+/// What flags depend on besides the bookings themselves.
+#[derive(Debug)]
+pub(super) struct Circumstances {
+    /// The times for which the main app blocked the object.
+    pub(super) blocked: Vec<TimeWindow>,
+    /// Whether the room answers by itself; `None`: Google has not told.
+    pub(super) answers_by_itself: Option<bool>,
+}
 
 /// A booking as it will be.
 #[derive(Debug)]
@@ -36,7 +49,7 @@ pub(super) fn plan(
     object: &LockedObject,
     known: Vec<Booking>,
     around: Vec<Booking>,
-    blocked: &[TimeWindow],
+    circumstances: &Circumstances,
     affected: TimeWindow,
     changes: Vec<Change>,
 ) -> Vec<Planned> {
@@ -55,7 +68,7 @@ pub(super) fn plan(
         }
     }
     let mut is_touched: HashSet<BookingId> = touched.iter().copied().collect();
-    for id in reflag(&mut bookings, blocked, affected) {
+    for id in reflag(&mut bookings, circumstances, affected) {
         if is_touched.insert(id) {
             touched.push(id);
         }
@@ -97,9 +110,14 @@ fn make(
             bookings.insert(id, booking);
             (id, true)
         }
-        Change::Update { id, state, details } => {
+        Change::Update {
+            id,
+            key,
+            state,
+            details,
+        } => {
             if let Some(booking) = bookings.get_mut(&id) {
-                (booking.state, booking.details) = (state, details);
+                (booking.key, booking.state, booking.details) = (key, state, details);
             }
             (id, false)
         }
@@ -116,7 +134,7 @@ fn make(
 /// Sets the flags of the live bookings that overlap the window; answers those that changed.
 fn reflag(
     bookings: &mut BTreeMap<BookingId, Booking>,
-    blocked: &[TimeWindow],
+    circumstances: &Circumstances,
     affected: TimeWindow,
 ) -> Vec<BookingId> {
     let live: Vec<(BookingId, TimeWindow)> = bookings
@@ -124,14 +142,18 @@ fn reflag(
         .filter(|booking| booking.state.blocks())
         .map(|booking| (booking.id, booking.details.window))
         .collect();
-    let flags = flag(&live, blocked);
+    let by_times = flag(&live, &circumstances.blocked);
     let mut changed = Vec::new();
     for (id, window) in live {
-        if let (Some(booking), Some(flags)) = (bookings.get_mut(&id), flags.get(&id))
-            && window.intersects(&affected)
-            && booking.flags != *flags
-        {
-            booking.flags = *flags;
+        let (Some(booking), Some(by_times)) = (bookings.get_mut(&id), by_times.get(&id)) else {
+            continue;
+        };
+        let flags = Flags {
+            awaiting_approval: awaits_approval(booking.state, circumstances.answers_by_itself),
+            ..*by_times
+        };
+        if window.intersects(&affected) && booking.flags != flags {
+            booking.flags = flags;
             changed.push(id);
         }
     }

@@ -1,11 +1,15 @@
-//! Flags after the main app blocked an object for other times (D17): bookings are not touched by a
-//! block, they only say that they lie in one.
+//! Flags after something else than bookings changed: the main app blocked an object for other times
+//! (D17), or Google told whether the room answers by itself (D10). Bookings are not touched by either,
+//! they only say that they lie in a blocked time, or that somebody has to approve them.
 
 use chrono::TimeDelta;
 use roomsync_domain::{ObjectId, TenantId, TimeWindow};
 use sqlx::PgConnection;
 
-use super::{plan, store};
+use super::{
+    plan::{self, Circumstances},
+    store,
+};
 use crate::{
     bookings::{Booking, write},
     changes::{self, LockedObject},
@@ -15,9 +19,9 @@ use crate::{
 /// Further than any event lies ahead.
 const AHEAD: TimeDelta = TimeDelta::days(100 * 366);
 
-/// Brings the flags of these objects' bookings in line with the objects' blocked times, and
-/// publishes those that changed. What has ended is left alone. To be called in the transaction that
-/// changed the blocked times.
+/// Brings the flags of these objects' bookings in line with the objects' blocked times and with what is
+/// known of their rooms, and publishes those that changed. What has ended is left alone. To be called in
+/// the transaction that changed the blocked times or the link's `answers_by_itself`.
 pub async fn reflag(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -40,8 +44,18 @@ async fn reflag_one(tx: &mut PgConnection, object: LockedObject) -> Result<(), C
     let Some(within) = TimeWindow::hull(windows) else {
         return Ok(());
     };
-    let blocked = store::blocked(tx, &object, within).await?;
-    let planned = plan::plan(&object, Vec::new(), around, &blocked, ahead, Vec::new());
+    let circumstances = Circumstances {
+        blocked: store::blocked(tx, &object, within).await?,
+        answers_by_itself: answers_by_itself(tx, &object).await?,
+    };
+    let planned = plan::plan(
+        &object,
+        Vec::new(),
+        around,
+        &circumstances,
+        ahead,
+        Vec::new(),
+    );
     let mut bookings: Vec<Booking> = planned.into_iter().map(|planned| planned.booking).collect();
     let mut items = Vec::with_capacity(bookings.len());
     for booking in &mut bookings {
@@ -52,7 +66,30 @@ async fn reflag_one(tx: &mut PgConnection, object: LockedObject) -> Result<(), C
     Ok(())
 }
 
-/// The objects with a booking whose flag is not what their blocked times say.
+/// Whether the room of the link in use answers by itself.
+async fn answers_by_itself(
+    tx: &mut PgConnection,
+    object: &LockedObject,
+) -> Result<Option<bool>, sqlx::Error> {
+    let answers = sqlx::query_scalar!(
+        "
+        -- booking.links.answers_by_itself
+        SELECT answers_by_itself
+        FROM booking.links
+        WHERE tenant_id = $1
+          AND object_id = $2
+          AND state NOT IN ('closing', 'removed')
+          AND replaces_link_id IS NULL
+        ",
+        object.tenant().as_str(),
+        object.object().as_str(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(answers.flatten())
+}
+
+/// The objects with a booking whose flags are not what their blocked times and their rooms say.
 async fn outdated(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -61,21 +98,32 @@ async fn outdated(
     sqlx::query_scalar!(
         "
         -- booking.bookings.outdated_flags
-        SELECT DISTINCT object_id
+        SELECT DISTINCT booking.object_id
         FROM booking.bookings AS booking
-        WHERE tenant_id = $1
-          AND object_id = ANY($2)
-          AND state NOT IN ('removed', 'rejected')
-          AND ends_at > now()
-          AND ('object_blocked' = ANY(flags)) <> EXISTS (
-              SELECT
-              FROM booking.object_blocks AS block
-              WHERE block.tenant_id = booking.tenant_id
-                AND block.object_id = booking.object_id
-                AND block.starts_at < booking.ends_at
-                AND block.ends_at > booking.starts_at
+        LEFT JOIN booking.links AS link
+            ON link.tenant_id = booking.tenant_id
+            AND link.object_id = booking.object_id
+            AND link.state NOT IN ('closing', 'removed')
+            AND link.replaces_link_id IS NULL
+        WHERE booking.tenant_id = $1
+          AND booking.object_id = ANY($2)
+          AND booking.state NOT IN ('removed', 'rejected')
+          AND booking.ends_at > now()
+          AND (
+              ('object_blocked' = ANY(booking.flags)) <> EXISTS (
+                  SELECT
+                  FROM booking.object_blocks AS block
+                  WHERE block.tenant_id = booking.tenant_id
+                    AND block.object_id = booking.object_id
+                    AND block.starts_at < booking.ends_at
+                    AND block.ends_at > booking.starts_at
+              )
+              OR ('awaiting_approval' = ANY(booking.flags)) <> coalesce(
+                  booking.state = 'pending' AND NOT link.answers_by_itself,
+                  false
+              )
           )
-        ORDER BY object_id
+        ORDER BY booking.object_id
         ",
         tenant.as_str(),
         objects as &[&str],

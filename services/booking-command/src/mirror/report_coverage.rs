@@ -35,7 +35,8 @@ pub async fn report_coverage(
             channel_expires_at = $4,
             last_check_at = greatest(last_check_at, $5),
             last_full_sync_at = greatest(last_full_sync_at, $6),
-            poll_interval_seconds = $7
+            poll_interval_seconds = $7,
+            cursor_since = greatest(cursor_since, $8)
         WHERE tenant_id = $1
           AND link_id = $2
           AND state <> 'removed'
@@ -47,6 +48,7 @@ pub async fn report_coverage(
         instant(request.last_check_at.as_ref()),
         instant(request.last_full_sync_at.as_ref()),
         request.poll_interval_seconds,
+        instant(request.cursor_since.as_ref()),
     )
     .execute(database.pool());
     database.answer(query).await?;

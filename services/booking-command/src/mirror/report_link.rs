@@ -1,13 +1,16 @@
 //! `MirrorService.ReportLink`: what verification found about a link.
 
-use roomsync_domain::{Capability, LinkId, LinkReason, LinkState, TenantId};
+use std::time::Duration;
+
+use roomsync_domain::{LinkId, LinkReason, LinkState, TenantId};
+use roomsync_google::AccessRole;
 use roomsync_messages::ChangedItem;
 use roomsync_postgres::Database;
 use roomsync_proto::internal::v1 as pb;
 use sqlx::PgConnection;
 
-use super::{locked_link::LockedLink, request::link_id};
-use crate::{changes, status::CommandError};
+use super::{locked_link::LockedLink, reflag::reflag, request::link_id};
+use crate::{changes, links::capability, status::CommandError};
 
 /// A verdict that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +20,37 @@ enum Verdict {
     Failed(LinkReason),
 }
 
-/// Answers the request for a tenant the caller may see.
+/// What is reported about a link.
+#[derive(Debug)]
+struct Report<'a> {
+    tenant: &'a TenantId,
+    link: LinkId,
+    verdict: Verdict,
+    role: AccessRole,
+    /// `None`: Google did not say.
+    answers_by_itself: Option<bool>,
+    /// How long it may be pending.
+    pending_for: Duration,
+}
+
+/// Answers the request for a tenant the caller may see. A link that has been pending for `pending_for`
+/// has failed.
 pub async fn report_link(
     database: &Database,
     tenant: &TenantId,
     request: &pb::ReportLinkRequest,
+    pending_for: Duration,
 ) -> Result<pb::ReportLinkResponse, CommandError> {
-    let link = link_id("link_id", &request.link_id)?;
-    let verdict = read(request)?;
-    let role = request.access_role.as_str();
+    let reported = Report {
+        tenant,
+        link: link_id("link_id", &request.link_id)?,
+        verdict: read(request)?,
+        role: AccessRole::from(request.access_role.clone()),
+        answers_by_itself: request.answers_by_itself,
+        pending_for,
+    };
     database
-        .tx("report_link", |tx| {
-            Box::pin(report(tx, tenant, link, verdict, role))
-        })
+        .tx("report_link", |tx| Box::pin(report(tx, &reported)))
         .await?;
     Ok(pb::ReportLinkResponse {})
 }
@@ -48,63 +69,94 @@ fn read(request: &pb::ReportLinkRequest) -> Result<Verdict, CommandError> {
     }
 }
 
-async fn report(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    link: LinkId,
-    verdict: Verdict,
-    role: &str,
-) -> Result<(), CommandError> {
+async fn report(tx: &mut PgConnection, reported: &Report<'_>) -> Result<(), CommandError> {
+    let Report { tenant, link, .. } = *reported;
     let before = LockedLink::take_open(tx, tenant, link).await?;
-    let (state, reason) = outcome(before.state, verdict);
-    let reason = reason.map(|reason| reason.as_str().to_owned());
-    let role = (!role.is_empty()).then_some(role);
-    let verified = verdict == Verdict::Verified;
-    note(tx, tenant, link, state, reason.as_deref(), role, verified).await?;
+    let was = Was {
+        state: before.state,
+        reason: before.reason.as_deref(),
+        for_too_long: pending_for_too_long(tx, reported).await?,
+    };
+    let (state, reason) = outcome(&was, reported.verdict);
+    note(tx, reported, state, reason.as_deref()).await?;
     if (before.state, &before.reason) != (state, &reason) {
         let item = ChangedItem::Link {
             link,
             state,
             reason,
         };
-        changes::publish(tx, tenant, &before.object, vec![item], None).await?;
+        changes::publish(&mut *tx, tenant, &before.object, vec![item], None).await?;
+    }
+    let answers = reported.answers_by_itself.or(before.answers_by_itself);
+    if answers != before.answers_by_itself {
+        // Whether somebody has to approve what is pending is said by its flag.
+        reflag(tx, tenant, &[before.object.as_str()]).await?;
     }
     Ok(())
 }
 
-/// A verified link stays so until it is found to fail: that a later look did not succeed says
-/// nothing about the link.
-fn outcome(before: LinkState, verdict: Verdict) -> (LinkState, Option<LinkReason>) {
-    match verdict {
-        Verdict::Verified => (LinkState::Verified, None),
-        Verdict::Pending(_) if before == LinkState::Verified => (LinkState::Verified, None),
-        Verdict::Pending(reason) => (LinkState::Pending, reason),
-        Verdict::Failed(reason) => (LinkState::Failed, Some(reason)),
-    }
+async fn pending_for_too_long(
+    tx: &mut PgConnection,
+    reported: &Report<'_>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"
+        -- booking.links.pending_for_too_long
+        SELECT pending_since < now() - interval '1 second' * $3::float8 AS "for_too_long!"
+        FROM booking.links
+        WHERE tenant_id = $1
+          AND link_id = $2
+        "#,
+        reported.tenant.as_str(),
+        reported.link.0,
+        reported.pending_for.as_secs_f64(),
+    )
+    .fetch_one(tx)
+    .await
 }
 
-/// What Google's role on the calendar lets a verified link do.
-fn capabilities(state: LinkState, role: Option<&str>) -> Vec<&'static str> {
-    let capabilities: &[Capability] = match (state, role) {
-        (LinkState::Verified, Some("owner" | "writer")) => &[Capability::Read, Capability::Decline],
-        (LinkState::Verified, Some("reader")) => &[Capability::Read],
-        _ => &[],
-    };
-    capabilities
-        .iter()
-        .map(|capability| capability.as_str())
-        .collect()
+/// A link before a report about it.
+struct Was<'a> {
+    state: LinkState,
+    reason: Option<&'a str>,
+    /// It has been waiting to be verified for longer than it may.
+    for_too_long: bool,
+}
+
+/// A verified link stays so until it is found to fail, a failed one until it is found to be well or
+/// somebody asks to try again: that a later look did not succeed says nothing about the link.
+fn outcome(was: &Was<'_>, verdict: Verdict) -> (LinkState, Option<String>) {
+    let said = |reason: LinkReason| Some(reason.as_str().to_owned());
+    match (verdict, was.state) {
+        (Verdict::Verified, _) | (Verdict::Pending(_), LinkState::Verified) => {
+            (LinkState::Verified, None)
+        }
+        (Verdict::Failed(reason), _) => (LinkState::Failed, said(reason)),
+        (Verdict::Pending(_), LinkState::Failed) => {
+            (LinkState::Failed, was.reason.map(str::to_owned))
+        }
+        (Verdict::Pending(reason), _) if was.for_too_long => {
+            let reason = reason.unwrap_or(LinkReason::GoogleUnavailable);
+            (LinkState::Failed, said(reason))
+        }
+        (Verdict::Pending(reason), _) => (LinkState::Pending, reason.and_then(said)),
+    }
 }
 
 async fn note(
     tx: &mut PgConnection,
-    tenant: &TenantId,
-    link: LinkId,
+    reported: &Report<'_>,
     state: LinkState,
     reason: Option<&str>,
-    role: Option<&str>,
-    verified: bool,
 ) -> Result<(), sqlx::Error> {
+    let role = Some(reported.role.as_str()).filter(|role| !role.is_empty());
+    let capabilities: Vec<&str> = match state {
+        LinkState::Verified => capability::of_role(&reported.role),
+        _ => &[],
+    }
+    .iter()
+    .map(|capability| capability.as_str())
+    .collect();
     // A look that did not succeed says no role: what the link can do stays as it was.
     sqlx::query!(
         "
@@ -118,17 +170,19 @@ async fn note(
             verified_at = CASE
                 WHEN $7 THEN now()
                 ELSE verified_at
-            END
+            END,
+            answers_by_itself = coalesce($8, answers_by_itself)
         WHERE tenant_id = $1
           AND link_id = $2
         ",
-        tenant.as_str(),
-        link.0,
+        reported.tenant.as_str(),
+        reported.link.0,
         state.as_str(),
         reason,
         role,
-        &capabilities(state, role) as &[&str],
-        verified,
+        &capabilities as &[&str],
+        reported.verdict == Verdict::Verified,
+        reported.answers_by_itself,
     )
     .execute(tx)
     .await?;
@@ -142,6 +196,7 @@ mod tests {
     use super::*;
 
     const GONE: LinkReason = LinkReason::NotInOrganisation;
+    const AWAY: LinkReason = LinkReason::GoogleUnavailable;
 
     #[rstest]
     #[case(LinkState::Pending, Verdict::Verified, LinkState::Verified, None)]
@@ -160,11 +215,16 @@ mod tests {
     )]
     #[case(
         LinkState::Pending,
-        Verdict::Pending(Some(GONE)),
+        Verdict::Pending(Some(AWAY)),
         LinkState::Pending,
+        Some(AWAY)
+    )]
+    #[case::keeps_its_reason(
+        LinkState::Failed,
+        Verdict::Pending(Some(AWAY)),
+        LinkState::Failed,
         Some(GONE)
     )]
-    #[case(LinkState::Failed, Verdict::Pending(None), LinkState::Pending, None)]
     #[case(
         LinkState::Verified,
         Verdict::Pending(Some(GONE)),
@@ -177,20 +237,32 @@ mod tests {
         #[case] state: LinkState,
         #[case] reason: Option<LinkReason>,
     ) {
-        assert_eq!(outcome(before, verdict), (state, reason));
+        let was = Was {
+            state: before,
+            reason: (before == LinkState::Failed).then_some(GONE.as_str()),
+            for_too_long: false,
+        };
+        let reason = reason.map(|reason| reason.as_str().to_owned());
+        assert_eq!(outcome(&was, verdict), (state, reason));
     }
 
     #[rstest]
-    #[case(LinkState::Verified, Some("owner"), &["read", "decline"])]
-    #[case(LinkState::Verified, Some("writer"), &["read", "decline"])]
-    #[case(LinkState::Verified, Some("reader"), &["read"])]
-    #[case(LinkState::Verified, Some("freeBusyReader"), &[])]
-    #[case(LinkState::Failed, Some("writer"), &[])]
-    fn googles_role_says_what_a_link_can_do(
-        #[case] state: LinkState,
-        #[case] role: Option<&str>,
-        #[case] expected: &[&str],
+    #[case::fails(LinkState::Pending, Verdict::Pending(Some(GONE)), LinkState::Failed)]
+    #[case::without_a_reason(LinkState::Pending, Verdict::Pending(None), LinkState::Failed)]
+    #[case::verified_at_last(LinkState::Pending, Verdict::Verified, LinkState::Verified)]
+    #[case::verified_long_ago(LinkState::Verified, Verdict::Pending(None), LinkState::Verified)]
+    fn a_link_that_is_pending_for_too_long_has_failed(
+        #[case] before: LinkState,
+        #[case] verdict: Verdict,
+        #[case] expected: LinkState,
     ) {
-        assert_eq!(capabilities(state, role), expected);
+        let was = Was {
+            state: before,
+            reason: None,
+            for_too_long: true,
+        };
+        let (state, reason) = outcome(&was, verdict);
+        assert_eq!(state, expected);
+        assert_eq!(reason.is_some(), state == LinkState::Failed);
     }
 }

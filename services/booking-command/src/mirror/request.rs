@@ -34,6 +34,10 @@ pub struct Apply {
     pub full_sync: bool,
     /// When the push that caused it was received.
     pub received_at: Option<DateTime<Utc>>,
+    /// It is the daily comparison: what it changes is drift.
+    pub reconcile: bool,
+    /// Up to where the mirrored window reached before a reconcile; `None` when nobody knows.
+    pub mirrored_until: Option<DateTime<Utc>>,
     /// What was listed.
     pub listings: Vec<Listing>,
 }
@@ -119,6 +123,8 @@ fn header(sent: &pb::ApplyHeader) -> Result<Apply, CommandError> {
         listed_since: instant("header.listed_since", sent.listed_since.as_ref())?,
         full_sync: sent.full_sync,
         received_at: sent.received_at.as_ref().and_then(convert::instant),
+        reconcile: sent.reconcile,
+        mirrored_until: sent.mirrored_until.as_ref().and_then(convert::instant),
         listings: Vec::new(),
     })
 }
@@ -207,6 +213,7 @@ fn occurrence(index: usize, sent: pb::SeenOccurrence) -> Result<Occurrence, Comm
         Ok(pb::RoomAnswer::NeedsAction) => RoomAnswer::NeedsAction,
         Ok(pb::RoomAnswer::Declined) => RoomAnswer::Declined,
         Ok(pb::RoomAnswer::None) => RoomAnswer::None,
+        Ok(pb::RoomAnswer::Hidden) => RoomAnswer::Hidden,
         Ok(pb::RoomAnswer::Unspecified) if sent.cancelled => RoomAnswer::None,
         Ok(pb::RoomAnswer::Unspecified) | Err(_) => {
             return Err(CommandError::invalid(

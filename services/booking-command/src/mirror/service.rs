@@ -1,5 +1,7 @@
 //! `MirrorService` as gRPC, on the internal listener only; the answers are the neighbours' files.
 
+use std::time::Duration;
+
 use roomsync_postgres::Database;
 use roomsync_process::grpc::Caller;
 use roomsync_proto::internal::v1::{self as pb, mirror_service_server::MirrorService};
@@ -12,12 +14,16 @@ use crate::caller;
 #[derive(Debug, Clone)]
 pub struct Mirror {
     database: Database,
+    pending_for: Duration,
 }
 
 impl Mirror {
-    /// The service over this database.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    /// The service over this database, where a link may be pending for so long.
+    pub fn new(database: Database, pending_for: Duration) -> Self {
+        Self {
+            database,
+            pending_for,
+        }
     }
 }
 
@@ -41,7 +47,9 @@ impl MirrorService for Mirror {
         request: Request<pb::ReportLinkRequest>,
     ) -> Result<Response<pb::ReportLinkResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = report_link::report_link(&self.database, &tenant, request.get_ref()).await?;
+        let report = request.get_ref();
+        let answer =
+            report_link::report_link(&self.database, &tenant, report, self.pending_for).await?;
         Ok(Response::new(answer))
     }
 

@@ -235,6 +235,8 @@ pub(super) struct Applied {
     pub(super) epoch: i64,
     pub(super) changed: bool,
     pub(super) full_sync: bool,
+    /// Of a reconcile: how many bookings had drifted.
+    pub(super) drift: Option<i32>,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -244,6 +246,8 @@ pub(super) async fn note(
     tenant: &TenantId,
     applied: &Applied,
 ) -> Result<(), sqlx::Error> {
+    // A full sync compares everything as a reconcile does; what it changes is no drift, because it
+    // makes up for a cursor that died, or imports. Its import takes the place of the link before it.
     sqlx::query!(
         "
         -- booking.links.applied
@@ -251,7 +255,15 @@ pub(super) async fn note(
         SET epoch = $3,
             last_check_at = greatest(last_check_at, $6),
             last_change_at = CASE WHEN $4 THEN $6 ELSE last_change_at END,
-            imported_at = coalesce(imported_at, CASE WHEN $5 THEN $6 END)
+            imported_at = coalesce(imported_at, CASE WHEN $5 THEN $6 END),
+            replaces_link_id = CASE WHEN NOT $5 THEN replaces_link_id END,
+            last_reconcile_at = CASE
+                WHEN $5 OR $7::integer IS NOT NULL
+                THEN $6
+                ELSE last_reconcile_at
+            END,
+            drift_found = coalesce($7, drift_found),
+            drift_total = drift_total + coalesce($7, 0)
         WHERE tenant_id = $1
           AND link_id = $2
         ",
@@ -261,6 +273,7 @@ pub(super) async fn note(
         applied.changed,
         applied.full_sync,
         applied.now,
+        applied.drift,
     )
     .execute(tx)
     .await?;

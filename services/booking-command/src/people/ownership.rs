@@ -1,6 +1,7 @@
 //! Whose bookings change when people come and go (D9, D23).
 //!
-//! Who appears gets the future anonymous bookings that one of their addresses organises. Who leaves,
+//! Who appears gets the future anonymous bookings that one of their addresses organises; an address that
+//! is taken from somebody takes its future bookings along. Who leaves,
 //! leaves anonymous bookings: those that have not ended are published, older ones change silently,
 //! since nobody shows them as open any more.
 
@@ -51,13 +52,18 @@ pub(super) async fn hold_bookings(
     Ok(())
 }
 
-/// Future anonymous bookings organised by these users become theirs.
+/// Future bookings follow the addresses of these users: anonymous ones that they organise become theirs,
+/// and what an address organises that a user held `before` and has no more leaves that user, for who
+/// holds it now or for nobody. What has begun stays as it is.
 pub(super) async fn claim(
     tx: &mut PgConnection,
     tenant: &TenantId,
     users: &Users,
+    before: &[String],
 ) -> Result<(), CommandError> {
-    let mails: Vec<&str> = users.addresses.keys().map(MailAddress::as_str).collect();
+    let held = users.addresses.keys().map(MailAddress::as_str);
+    let mails: Vec<&str> = held.chain(before.iter().map(String::as_str)).collect();
+    let ids: Vec<&str> = users.users.iter().map(|user| user.id.as_str()).collect();
     let objects = sqlx::query_scalar!(
         "
         -- booking.ownership.claimable_objects
@@ -65,13 +71,17 @@ pub(super) async fn claim(
         FROM booking.bookings
         WHERE tenant_id = $1
           AND organizer_mail = ANY($2::text[])
-          AND booker_kind = 'anonymous'
+          AND (
+              booker_kind = 'anonymous'
+              OR (booker_kind = 'user' AND booker_id = ANY($3::text[]))
+          )
           AND starts_at > now()
           AND state NOT IN ('removed', 'rejected')
         ORDER BY object_id
         ",
         tenant.as_str(),
         &mails as &[&str],
+        &ids as &[&str],
     )
     .fetch_all(&mut *tx)
     .await?;
@@ -88,7 +98,10 @@ pub(super) async fn claim(
             WHERE tenant_id = $1
               AND object_id = $2
               AND organizer_mail = ANY($3::text[])
-              AND booker_kind = 'anonymous'
+              AND (
+                  booker_kind = 'anonymous'
+                  OR (booker_kind = 'user' AND booker_id = ANY($4::text[]))
+              )
               AND starts_at > now()
               AND state NOT IN ('removed', 'rejected')
             ORDER BY starts_at, booking_id
@@ -96,14 +109,17 @@ pub(super) async fn claim(
             tenant.as_str(),
             object,
             &mails as &[&str],
+            &ids as &[&str],
         )
         .fetch_all(&mut *tx)
         .await?;
+        // Nobody else can have taken an address that was given up here: all are in this transaction.
         let owner = |booking: &Booking| {
             let mail = booking.details.organizer_mail.as_ref()?.parse().ok()?;
-            Some(Booker::User {
-                user: users.addresses.get(&mail)?.user.clone(),
-            })
+            let holder = users.addresses.get(&mail);
+            Some(holder.map_or(Booker::Anonymous, |address| Booker::User {
+                user: address.user.clone(),
+            }))
         };
         assign(tx, tenant, locked, record::read(rows)?, owner).await?;
     }
@@ -202,13 +218,18 @@ async fn assign(
     tx: &mut PgConnection,
     tenant: &TenantId,
     locked: LockedObject,
-    mut bookings: Vec<Booking>,
+    bookings: Vec<Booking>,
     owner: impl Fn(&Booking) -> Option<Booker>,
 ) -> Result<(), CommandError> {
-    for (index, booking) in bookings.iter_mut().enumerate() {
-        if let Some(owner) = owner(booking) {
+    let mut bookings: Vec<Booking> = bookings
+        .into_iter()
+        .filter_map(|mut booking| {
+            let owner = owner(&booking).filter(|owner| *owner != booking.details.booker)?;
             booking.details.booker = owner;
-        }
+            Some(booking)
+        })
+        .collect();
+    for (index, booking) in bookings.iter_mut().enumerate() {
         booking.object_version = locked.version_of_item(index);
         booking.updated_at = locked.now();
     }

@@ -30,8 +30,8 @@ async fn upsert(
     users: &read::Users,
 ) -> Result<(), CommandError> {
     ownership::hold_bookings(&mut *tx, tenant).await?;
-    store::upsert(&mut *tx, tenant, users).await?;
-    ownership::claim(tx, tenant, users).await
+    let given_up = store::upsert(&mut *tx, tenant, users).await?;
+    ownership::claim(tx, tenant, users, &given_up).await
 }
 
 async fn delete(

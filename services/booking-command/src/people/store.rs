@@ -8,12 +8,13 @@ use sqlx::PgConnection;
 use super::read::{Users, mail_taken};
 use crate::status::CommandError;
 
-/// Creates or replaces users and their addresses. `MAIL_TAKEN` when another user holds one.
+/// Creates or replaces users and their addresses; answers the addresses they had before.
+/// `MAIL_TAKEN` when another user holds one.
 pub(super) async fn upsert(
     tx: &mut PgConnection,
     tenant: &TenantId,
     users: &Users,
-) -> Result<(), CommandError> {
+) -> Result<Vec<String>, CommandError> {
     let ids: Vec<&str> = users.users.iter().map(|user| user.id.as_str()).collect();
     let locales: Vec<&str> = users
         .users
@@ -38,19 +39,21 @@ pub(super) async fn upsert(
     .execute(&mut *tx)
     .await?;
     // All of them first: two users of one request may swap addresses.
-    sqlx::query!(
+    let before = sqlx::query_scalar!(
         "
         -- booking.user_mails.clear
         DELETE FROM booking.user_mails
         WHERE tenant_id = $1
           AND user_id = ANY($2::text[])
+        RETURNING mail
         ",
         tenant.as_str(),
         &ids as &[&str],
     )
-    .execute(&mut *tx)
+    .fetch_all(&mut *tx)
     .await?;
-    insert_addresses(tx, tenant, users).await
+    insert_addresses(tx, tenant, users).await?;
+    Ok(before)
 }
 
 async fn insert_addresses(

@@ -23,10 +23,30 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-#[derive(Default)]
 struct State {
     answers: HashMap<(&'static str, String), Answer>,
     tokens: u64,
+    resources: Vec<Value>,
+    resources_per_page: usize,
+    role: String,
+    events: Vec<Vec<Value>>,
+    calls: HashMap<&'static str, u64>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            answers: HashMap::new(),
+            tokens: 0,
+            resources: vec![
+                json!({"resourceId": "1", "resourceEmail": "room@resource.example.com"}),
+            ],
+            resources_per_page: 500,
+            role: "writer".to_owned(),
+            events: Vec::new(),
+            calls: HashMap::new(),
+        }
+    }
 }
 
 /// A stand-in for Google. Subjects get tokens and good answers unless told otherwise.
@@ -55,7 +75,7 @@ impl Google {
         self.server.uri()
     }
 
-    /// At `endpoint` (`token`, `directory`, `calendar`) this subject gets this answer.
+    /// At `endpoint` (`token`, `settings` for a token of that scope, `directory`, `calendar`) this subject gets this answer.
     pub(crate) fn answers(&self, endpoint: &'static str, subject: &str, status: u16, body: &str) {
         let answer = Answer {
             status,
@@ -71,6 +91,24 @@ impl Google {
     /// Everything is good again.
     pub(crate) fn recovers(&self) {
         self.state.lock().unwrap().answers.clear();
+    }
+
+    /// The organisation has these resources, so many on a page.
+    pub(crate) fn has_resources(&self, resources: Vec<Value>, per_page: usize) {
+        let mut state = self.state.lock().unwrap();
+        (state.resources, state.resources_per_page) = (resources, per_page);
+    }
+
+    /// Every calendar holds these pages of events, and is seen in this role.
+    pub(crate) fn has_events(&self, role: &str, events: Vec<Vec<Value>>) {
+        let mut state = self.state.lock().unwrap();
+        (state.role, state.events) = (role.to_owned(), events);
+    }
+
+    /// How many calls there were to an endpoint (`directory`, `calendar`).
+    pub(crate) fn calls(&self, endpoint: &str) -> u64 {
+        let state = self.state.lock().unwrap();
+        state.calls.get(endpoint).copied().unwrap_or_default()
     }
 
     /// How many tokens were given.
@@ -99,13 +137,31 @@ impl State {
         if let Some(answer) = self.answers.get(&(endpoint, subject.to_owned())) {
             return ResponseTemplate::new(answer.status).set_body_string(&answer.body);
         }
+        *self.calls.entry(endpoint).or_default() += 1;
+        let query: HashMap<String, String> = request.url.query_pairs().into_owned().collect();
+        let page: usize = query
+            .get("pageToken")
+            .map_or(0, |token| token.parse().unwrap());
         let body = match endpoint {
-            "calendar" => json!({"items": [], "accessRole": "writer"}),
-            _ => {
-                json!({"items": [{"resourceId": "1", "resourceEmail": "room@resource.example.com"}]})
+            "calendar" => {
+                let items = self.events.get(page).cloned().unwrap_or_default();
+                let next = (page + 1 < self.events.len()).then(|| (page + 1).to_string());
+                json!({"items": items, "accessRole": self.role, "nextPageToken": next})
             }
+            _ => self.directory(query.get("query").map(String::as_str), page),
         };
         ResponseTemplate::new(200).set_body_json(body)
+    }
+
+    fn directory(&self, query: Option<&str>, page: usize) -> Value {
+        let wanted = |resource: &&Value| {
+            query.is_none_or(|query| query.contains(resource["resourceEmail"].as_str().unwrap()))
+        };
+        let found: Vec<&Value> = self.resources.iter().filter(wanted).collect();
+        let pages: Vec<_> = found.chunks(self.resources_per_page).collect();
+        let items = pages.get(page).copied().unwrap_or_default();
+        let next = (page + 1 < pages.len()).then(|| (page + 1).to_string());
+        json!({"items": items, "nextPageToken": next})
     }
 
     fn token(&mut self, request: &Request) -> ResponseTemplate {
@@ -118,7 +174,12 @@ impl State {
         let claims: Value =
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
         let subject = claims["sub"].as_str().unwrap().to_owned();
-        if let Some(answer) = self.answers.get(&("token", subject.clone())) {
+        let settings = claims["scope"]
+            .as_str()
+            .unwrap()
+            .contains("calendar.calendars.readonly");
+        let endpoint = if settings { "settings" } else { "token" };
+        if let Some(answer) = self.answers.get(&(endpoint, subject.clone())) {
             return ResponseTemplate::new(answer.status).set_body_string(&answer.body);
         }
         self.tokens += 1;

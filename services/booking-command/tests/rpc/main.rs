@@ -4,14 +4,24 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod acknowledge;
 mod acquire;
 mod catalogue;
+mod change_resource;
 mod cleanup;
 mod connect;
 mod google;
 mod links;
 mod listeners;
+mod mirror;
+mod pending;
 mod people;
+mod preview;
+mod recheck;
+mod resources;
+mod settings;
 mod silence;
+mod sync_now;
 mod tenants;
+mod unlink;
 mod world;

@@ -145,3 +145,67 @@ async fn a_malformed_address_is_refused_by_name(pool: PgPool) {
         "users[0].mail",
     );
 }
+
+const OWNERS: &str = "SELECT string_agg(concat(event_id, '=', coalesce(booker_id, 'nobody')), ' '
+        ORDER BY event_id)
+    FROM booking.bookings";
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn an_address_that_is_taken_from_a_user_takes_its_future_bookings_along(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    upsert(&world, &[("u1", "ada@x.com", &["love@x.com"])])
+        .await
+        .unwrap();
+    world.booking(&link, "a", "ada@x.com", 5).await;
+    world.booking(&link, "b", "love@x.com", 7).await;
+    world.booking(&link, "past", "love@x.com", -5).await;
+    let owned = "UPDATE booking.bookings SET booker_kind = 'user', booker_id = 'u1'";
+    world.execute(owned).await;
+
+    upsert(&world, &[("u1", "ada@x.com", &[])]).await.unwrap();
+    assert_eq!(world.text(OWNERS).await, "a=u1 b=nobody past=u1");
+    // Whoever holds it next gets them.
+    upsert(&world, &[("u2", "love@x.com", &[])]).await.unwrap();
+    assert_eq!(world.text(OWNERS).await, "a=u1 b=u2 past=u1");
+    upsert(
+        &world,
+        &[("u1", "love@x.com", &[]), ("u2", "ada@x.com", &[])],
+    )
+    .await
+    .unwrap();
+    assert_eq!(world.text(OWNERS).await, "a=u2 b=u1 past=u1");
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_devices_booking_and_a_strangers_stay_when_addresses_change_hands(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    upsert(&world, &[("u1", "ada@x.com", &[])]).await.unwrap();
+    world.booking(&link, "door", "ada@x.com", 5).await;
+    world.booking(&link, "other", "bob@x.com", 7).await;
+    let device = "UPDATE booking.bookings SET booker_kind = 'device', booker_id = 'd1'
+        WHERE event_id = 'door'";
+    world.execute(device).await;
+    upsert(&world, &[("u1", "new@x.com", &[])]).await.unwrap();
+    assert_eq!(world.text(OWNERS).await, "door=d1 other=nobody");
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_private_booking_of_a_deleted_user_is_nobodys_and_stays_private(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    upsert(&world, &[("u1", "ada@x.com", &[])]).await.unwrap();
+    world.booking(&link, "e1", "ada@x.com", 5).await;
+    let private = "UPDATE booking.bookings
+        SET booker_kind = 'user', booker_id = 'u1', private = true";
+    world.execute(private).await;
+    let request = api::DeleteUsersRequest {
+        tenant_id: "t1".to_owned(),
+        user_ids: vec!["u1".to_owned()],
+    };
+    world.people().await.delete_users(request).await.unwrap();
+    assert_eq!(world.text(OWNERS).await, "e1=nobody");
+    let private = "SELECT count(*) FROM booking.bookings WHERE private";
+    assert_eq!(world.number(private).await, 1);
+}

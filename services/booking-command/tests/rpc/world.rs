@@ -14,7 +14,10 @@ use roomsync_proto::{
         connection_service_client::ConnectionServiceClient, link_service_client::LinkServiceClient,
         people_service_client::PeopleServiceClient, tenant_service_client::TenantServiceClient,
     },
-    internal::v1::google_access_service_client::GoogleAccessServiceClient,
+    internal::v1::{
+        google_access_service_client::GoogleAccessServiceClient,
+        mirror_service_client::MirrorServiceClient,
+    },
 };
 use sqlx::{ConnectOptions as _, PgExecutor, PgPool};
 use tonic::{Code, Status};
@@ -122,6 +125,51 @@ impl World {
 
     pub(crate) async fn access(&self) -> GoogleAccessServiceClient<Channel> {
         GoogleAccessServiceClient::new(self.channel("internal", "svc").await)
+    }
+
+    pub(crate) async fn mirror(&self) -> MirrorServiceClient<Channel> {
+        MirrorServiceClient::new(self.channel("internal", "svc").await)
+    }
+
+    /// A link as it is now.
+    pub(crate) async fn get_link(&self, link: &str) -> api::Link {
+        let request = api::GetLinkRequest {
+            tenant_id: "t1".to_owned(),
+            link_id: link.to_owned(),
+        };
+        let answer = self.links("all").await.get_link(request).await.unwrap();
+        answer.into_inner().link.unwrap()
+    }
+
+    /// A verified link of an object, imported a moment ago.
+    pub(crate) async fn imported(&self, object: &str, mail: &str) -> api::Link {
+        let link = self.link(object, mail).await.unwrap();
+        sqlx::query(
+            "UPDATE booking.links
+            SET state = 'verified', capabilities = '{read,decline}', access_role = 'writer',
+                verified_at = now(), last_attempt_at = now(), imported_at = now(),
+                last_check_at = now(), last_reconcile_at = now()
+            WHERE link_id = $1::uuid",
+        )
+        .bind(&link.link_id)
+        .execute(&self.pool)
+        .await
+        .unwrap();
+        self.get_link(&link.link_id).await
+    }
+
+    /// The link items that were published, as `state` or `state reason`, in order.
+    pub(crate) async fn published(&self, link: &str) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT concat_ws(' ', item->>'state', item->>'reason')
+            FROM booking.changes, jsonb_array_elements(body->'items') AS item
+            WHERE item->>'kind' = 'link' AND item->>'link' = $1
+            ORDER BY object_id, version",
+        )
+        .bind(link)
+        .fetch_all(&self.pool)
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn put_tenant(&self, tenant: &str, module_enabled: bool) {

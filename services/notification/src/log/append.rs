@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use roomsync_domain::{ObjectId, TenantId};
 use roomsync_messages::ObjectChanged;
 use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
 
 use super::NOTIFY_CHANNEL;
+use crate::webhooks::queue;
 
 /// One change as it arrived, by message or by fetching.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,7 @@ pub async fn append(
     if standing.gapped {
         append_held(tx, tenant, object, &mut entries, gap_after).await?;
     }
-    wake_readers(tx, tenant, &entries).await?;
+    tell_readers(tx, &change.body.tenant, &change.body.object, &entries).await?;
     Ok(Outcome::Appended(entries))
 }
 
@@ -76,10 +78,11 @@ pub async fn append(
 /// nobody can fill any more.
 pub async fn skip_to_oldest_held(
     tx: &mut PgConnection,
-    tenant: &str,
-    object: &str,
+    tenant_id: &TenantId,
+    object_id: &ObjectId,
     gap_after: Duration,
 ) -> Result<Vec<Entry>, sqlx::Error> {
+    let (tenant, object) = (tenant_id.as_str(), object_id.as_str());
     lock(tx, tenant, object).await?;
     sqlx::query!(
         "-- notification.objects.skip_to_oldest_held
@@ -99,7 +102,7 @@ pub async fn skip_to_oldest_held(
     .await?;
     let mut entries = Vec::new();
     append_held(tx, tenant, object, &mut entries, gap_after).await?;
-    wake_readers(tx, tenant, &entries).await?;
+    tell_readers(tx, tenant_id, object_id, &entries).await?;
     Ok(entries)
 }
 
@@ -240,14 +243,17 @@ async fn take_next_held(
     }))
 }
 
-async fn wake_readers(
+/// Streams are woken by the commit, webhooks get their messages with it.
+async fn tell_readers(
     tx: &mut PgConnection,
-    tenant: &str,
+    tenant: &TenantId,
+    object: &ObjectId,
     entries: &[Entry],
 ) -> Result<(), sqlx::Error> {
-    let Some(last) = entries.last() else {
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return Ok(());
     };
+    queue::announce(&mut *tx, tenant, object, first.version).await?;
     sqlx::query(
         "-- notification.log.wake_readers
         SELECT pg_notify($1, $2)",

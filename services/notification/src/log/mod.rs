@@ -7,7 +7,7 @@
 //!   which is held until the commit. Locks are always taken in the order object, tenant;
 //! * positions are gapless, so a reader that meets a hole knows that it was cleaned up.
 //!
-//! Streams read only this. To give the log another reader, read it by [`read::page`] from a position
+//! Streams and webhooks read only this. To give the log another reader, read it by [`read::page`] from a position
 //! of your own; to give it another writer, go through [`append::append`].
 
 pub mod append;

@@ -1,4 +1,5 @@
-//! `SubscriptionService`: changes as they happen, over a server stream that reads only the log.
+//! `SubscriptionService`: changes as they happen, over a server stream that reads only the log. Its rpcs
+//! about webhooks are answered by [`crate::webhooks`].
 //!
 //! Each subscriber has a [`follow::Follower`] of its own with a short buffer: one that reads slowly
 //! blocks only itself, one that does not read at all is ended. A subscriber may hang on any replica.
@@ -26,6 +27,7 @@ use crate::{
     config::StreamConfig,
     known_tenants::{KnownTenants, TenantError},
     metrics::Metrics,
+    webhooks::Webhooks,
 };
 
 const DEFAULT_HEARTBEAT: i32 = 15;
@@ -41,6 +43,8 @@ pub struct Subscriptions {
     pub hub: Hub,
     /// Who may have a log.
     pub tenants: KnownTenants,
+    /// The other way out.
+    pub webhooks: Webhooks,
     /// Settings.
     pub config: StreamConfig,
     /// What is measured.
@@ -103,37 +107,37 @@ impl SubscriptionService for Subscriptions {
 
     async fn create_webhook(
         &self,
-        _: Request<api::CreateWebhookRequest>,
+        request: Request<api::CreateWebhookRequest>,
     ) -> Result<Response<api::CreateWebhookResponse>, Status> {
-        Err(Status::unimplemented("create_webhook"))
+        self.webhooks.create(request).await
     }
 
     async fn list_webhooks(
         &self,
-        _: Request<api::ListWebhooksRequest>,
+        request: Request<api::ListWebhooksRequest>,
     ) -> Result<Response<api::ListWebhooksResponse>, Status> {
-        Err(Status::unimplemented("list_webhooks"))
+        self.webhooks.list(request).await
     }
 
     async fn update_webhook(
         &self,
-        _: Request<api::UpdateWebhookRequest>,
+        request: Request<api::UpdateWebhookRequest>,
     ) -> Result<Response<api::UpdateWebhookResponse>, Status> {
-        Err(Status::unimplemented("update_webhook"))
+        self.webhooks.update(request).await
     }
 
     async fn rotate_webhook_secret(
         &self,
-        _: Request<api::RotateWebhookSecretRequest>,
+        request: Request<api::RotateWebhookSecretRequest>,
     ) -> Result<Response<api::RotateWebhookSecretResponse>, Status> {
-        Err(Status::unimplemented("rotate_webhook_secret"))
+        self.webhooks.rotate(request).await
     }
 
     async fn delete_webhook(
         &self,
-        _: Request<api::DeleteWebhookRequest>,
+        request: Request<api::DeleteWebhookRequest>,
     ) -> Result<Response<api::DeleteWebhookResponse>, Status> {
-        Err(Status::unimplemented("delete_webhook"))
+        self.webhooks.delete(request).await
     }
 }
 
@@ -157,7 +161,7 @@ fn heartbeat(seconds: i32) -> Result<Duration, Status> {
     }
 }
 
-fn refuse(error: &TenantError) -> Status {
+pub(crate) fn refuse(error: &TenantError) -> Status {
     match error {
         TenantError::Unknown => tenant_not_found(),
         TenantError::Database(error) => follow::database_away(error),
@@ -173,7 +177,7 @@ fn refuse(error: &TenantError) -> Status {
     }
 }
 
-fn tenant_not_found() -> Status {
+pub(crate) fn tenant_not_found() -> Status {
     grpc::problem(
         Code::NotFound,
         "TENANT_NOT_FOUND",

@@ -10,3 +10,5 @@ mod consumer;
 mod gaps;
 mod stream;
 mod support;
+mod webhook_rpcs;
+mod webhooks;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::StreamExt as _;
 use notification::{
     config::StreamConfig,
@@ -13,6 +14,7 @@ use notification::{
     log::append::{self, Change, Outcome},
     metrics::Metrics,
     stream::{Subscriptions, convert, hub::Hub, outlet::Inlet},
+    webhooks::{Webhooks, address::Policy},
 };
 use roomsync_domain::SystemClock;
 use roomsync_messages::ObjectChanged;
@@ -33,6 +35,7 @@ use roomsync_proto::{
         subscription_service_server::SubscriptionService as _,
     },
 };
+use roomsync_sealing::{Keyring, SealingConfig, SealingKey};
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -204,6 +207,34 @@ impl BookingService for BookingCommand {
     }
 }
 
+/// Receivers of tests stand on this machine.
+pub(crate) const OPEN: Policy = Policy {
+    allow_private: true,
+    allow_http: true,
+};
+
+/// A ring of these keys.
+pub(crate) fn ring(ids: &[&str]) -> Arc<Keyring> {
+    let keys = ids
+        .iter()
+        .map(|id| SealingKey {
+            id: (*id).to_owned(),
+            secret: STANDARD.encode([id.as_bytes()[0]; 32]).into(),
+        })
+        .collect();
+    Arc::new(Keyring::new(&SealingConfig { keys }).unwrap())
+}
+
+/// A request of a caller that may see these tenants.
+pub(crate) fn called_by<T>(may_see: &str, mut request: Request<T>) -> Request<T> {
+    request.extensions_mut().insert(Arc::new(grpc::Caller {
+        name: "main-app".to_owned(),
+        role: grpc::Role::App,
+        tenants: vec![may_see.to_owned()],
+    }));
+    request
+}
+
 /// The service as a subscriber meets it, without the network.
 pub(crate) struct Service {
     pub(crate) subscriptions: Subscriptions,
@@ -230,11 +261,20 @@ impl Service {
                 .run(database.clone(), config.reread, soft.clone()),
         );
         let booking_command = BookingCommand::default().serve().await;
+        let tenants = KnownTenants::new(database.clone(), booking_command);
+        let webhooks = Webhooks {
+            database: database.clone(),
+            tenants: tenants.clone(),
+            ring: ring(&["a"]),
+            policy: OPEN,
+            wake_sweep: Arc::default(),
+        };
         let subscriptions = Subscriptions {
             database: database.clone(),
             clock: Arc::new(SystemClock),
             hub,
-            tenants: KnownTenants::new(database.clone(), booking_command),
+            tenants,
+            webhooks,
             config,
             metrics: Metrics::new(),
             tasks,
@@ -254,16 +294,12 @@ impl Service {
         cursor: &str,
         heartbeat_seconds: i32,
     ) -> Result<Inlet, Status> {
-        let mut request = Request::new(SubscribeRequest {
+        let request = Request::new(SubscribeRequest {
             tenant_id: tenant.to_owned(),
             cursor: cursor.to_owned(),
             heartbeat_seconds,
         });
-        request.extensions_mut().insert(Arc::new(grpc::Caller {
-            name: "main-app".to_owned(),
-            role: grpc::Role::App,
-            tenants: vec![may_see.to_owned()],
-        }));
+        let request = called_by(may_see, request);
         Ok(self.subscriptions.subscribe(request).await?.into_inner())
     }
 }

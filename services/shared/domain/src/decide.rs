@@ -8,22 +8,27 @@
 //! * absence ends only bookings that a scope covers, by window only those that intersect it;
 //! * what Google says is never refused for its times: overlaps are imported (see [`crate::flags`]);
 //! * an ended booking never comes back: an occurrence that does is a new booking;
-//! * a moved occurrence keeps its booking and so its id;
+//! * a moved occurrence keeps its booking and so its id, and so do the dates of a moved series (D26);
 //! * states only go where [`BookingState::may_become`] lets them.
 //!
-//! Which occurrence is a booking is said in [`standing`], whose it is in [`whose`]. To add a rule:
-//! find which of the two questions it answers, and add its row to the table in `tests.rs`.
+//! Which occurrence is a booking is said in [`standing`], what a booking takes from it in `details`,
+//! whose it is in [`whose`], and which new date is an old one moved in `pair`. To add a rule: find
+//! which of these questions it answers, and add its row to that question's table in `tests/`.
 
+mod details;
+mod pair;
 mod scope;
+mod seen;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod whose;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
+use self::{details::details, pair::Date, seen::Seen};
 pub use self::{
     scope::{Listing, Scope},
     standing::{Standing, standing},
@@ -82,6 +87,8 @@ pub enum Change {
     Update {
         /// Which booking.
         id: BookingId,
+        /// The occurrence it mirrors from now on; another one only when its series was moved.
+        key: OccurrenceKey,
         /// Its state from now on, often the same.
         state: BookingState,
         /// What the occurrence says now.
@@ -117,81 +124,104 @@ pub struct Rules<'a> {
 /// changes come in order: those of known bookings as given, then new ones by start.
 pub fn decide(known: &[Known], listings: &[Listing], rules: &Rules<'_>) -> Vec<Change> {
     let seen = Seen::of(listings);
-    let mut changes = Vec::new();
-    let mut taken = std::collections::HashSet::new();
-    for booking in known.iter().filter(|booking| booking.state.blocks()) {
-        taken.insert(&booking.key);
-        let change = match seen.occurrence_of(booking) {
+    let live: Vec<&Known> = known
+        .iter()
+        .filter(|booking| booking.state.blocks())
+        .collect();
+    let mut changes: Vec<Option<Change>> = live
+        .iter()
+        .map(|booking| match seen.occurrence_of(booking) {
             Some(occurrence) => seen_again(booking, occurrence, rules),
             None if listings.iter().any(|listing| listing.scope.covers(booking)) => absent(booking),
             None => None,
-        };
-        changes.extend(change);
-    }
-    let mut created: Vec<Change> = seen
-        .by_key
-        .values()
-        .filter(|occurrence| !taken.contains(&occurrence.key))
-        .filter_map(|occurrence| create(occurrence, rules))
+        })
         .collect();
-    created.sort_by_key(|change| match change {
-        Change::Create { details, .. } => details.window.starts_at(),
-        Change::Update { .. } | Change::End { .. } => rules.now,
+    let mut new: Vec<Option<New<'_>>> = new_ones(&seen, &live).map(Some).collect();
+    for (gone, come) in moved(&live, &changes, &new) {
+        if let (Some(booking), Some(change), Some(new)) =
+            (live.get(gone), changes.get_mut(gone), new.get_mut(come))
+            && let Some(new) = new.take()
+        {
+            *change = Some(new.takes_over(booking, rules));
+        }
+    }
+    let created = new.into_iter().flatten().map(|new| new.create(rules));
+    changes.into_iter().flatten().chain(created).collect()
+}
+
+/// An occurrence that occupies the room and is no live booking's.
+struct New<'a> {
+    occurrence: &'a Occurrence,
+    state: BookingState,
+    window: TimeWindow,
+}
+
+/// The new ones by start.
+fn new_ones<'a>(seen: &Seen<'a>, live: &[&Known]) -> impl Iterator<Item = New<'a>> {
+    let taken: HashSet<&OccurrenceKey> = live.iter().map(|booking| &booking.key).collect();
+    let mut new: Vec<New<'a>> = seen
+        .occurrences()
+        .filter(|occurrence| !taken.contains(&occurrence.key))
+        .filter_map(|occurrence| match standing(occurrence) {
+            Standing::Blocks { state, window } => Some(New {
+                occurrence,
+                state,
+                window,
+            }),
+            Standing::Free(_) => None,
+        })
+        .collect();
+    new.sort_by_key(|new| new.window.starts_at());
+    new.into_iter()
+}
+
+/// Which of the live bookings go on as which of the new occurrences, by their places in the lists.
+fn moved(
+    live: &[&Known],
+    changes: &[Option<Change>],
+    new: &[Option<New<'_>>],
+) -> Vec<(usize, usize)> {
+    let (mut gone, mut stay) = (Vec::new(), Vec::new());
+    for (index, (booking, change)) in live.iter().zip(changes).enumerate() {
+        let date = Date::new(index, &booking.key, booking.details.window.starts_at());
+        if change
+            .as_ref()
+            .is_some_and(|change| pair::may_go_on(booking.state, change))
+        {
+            gone.push(date);
+        } else {
+            stay.push(date);
+        }
+    }
+    let come = new.iter().enumerate().filter_map(|(index, new)| {
+        let new = new.as_ref()?;
+        Some(Date::new(
+            index,
+            &new.occurrence.key,
+            new.window.starts_at(),
+        ))
     });
-    changes.extend(created);
-    changes
+    pair::pair(gone, come.collect(), &stay)
 }
 
-/// What the listings show, one occurrence per key.
-struct Seen<'a> {
-    by_key: BTreeMap<&'a OccurrenceKey, &'a Occurrence>,
-}
-
-impl<'a> Seen<'a> {
-    /// When two scopes show one occurrence differently, the wider one was listed later (it is listed
-    /// because of the narrower one) and wins; within a scope the last one does.
-    fn of(listings: &'a [Listing]) -> Self {
-        let mut by_width: Vec<&Listing> = listings.iter().collect();
-        by_width.sort_by_key(|listing| listing.scope.width());
-        let occurrences = by_width.into_iter().flat_map(|listing| &listing.seen);
-        Self {
-            by_key: occurrences
-                .map(|occurrence| (&occurrence.key, occurrence))
-                .collect(),
+impl New<'_> {
+    fn create(self, rules: &Rules<'_>) -> Change {
+        Change::Create {
+            key: self.occurrence.key.clone(),
+            state: self.state,
+            details: details(self.occurrence, self.window, None, rules),
         }
     }
 
-    /// What is shown of a booking. A cancellation may carry nothing but an id: that of the instance,
-    /// or of the whole series.
-    fn occurrence_of(&self, booking: &Known) -> Option<&'a Occurrence> {
-        let cancelled = |id: &str| {
-            let key = OccurrenceKey::Event(id.to_owned());
-            self.by_key
-                .get(&key)
-                .filter(|occurrence| occurrence.cancelled)
-        };
-        let by_series = || match &booking.key {
-            OccurrenceKey::Slot { series, .. } => cancelled(series),
-            OccurrenceKey::Event(_) => None,
-        };
-        self.by_key
-            .get(&booking.key)
-            .or_else(|| cancelled(&booking.details.event_id))
-            .or_else(by_series)
-            .copied()
+    /// The booking that goes on as this occurrence.
+    fn takes_over(self, booking: &Known, rules: &Rules<'_>) -> Change {
+        Change::Update {
+            id: booking.id,
+            key: self.occurrence.key.clone(),
+            state: next_state(booking.state, self.state),
+            details: details(self.occurrence, self.window, Some(&booking.details), rules),
+        }
     }
-}
-
-fn create(occurrence: &Occurrence, rules: &Rules<'_>) -> Option<Change> {
-    let Standing::Blocks { state, window } = standing(occurrence) else {
-        return None;
-    };
-    let details = details(occurrence, window, None, rules);
-    Some(Change::Create {
-        key: occurrence.key.clone(),
-        state,
-        details,
-    })
 }
 
 fn seen_again(booking: &Known, occurrence: &Occurrence, rules: &Rules<'_>) -> Option<Change> {
@@ -201,8 +231,9 @@ fn seen_again(booking: &Known, occurrence: &Occurrence, rules: &Rules<'_>) -> Op
     };
     let details = details(occurrence, window, Some(&booking.details), rules);
     let unchanged = state == booking.state && details == booking.details;
-    (!unchanged).then_some(Change::Update {
+    (!unchanged).then(|| Change::Update {
         id: booking.id,
+        key: booking.key.clone(),
         state,
         details,
     })
@@ -229,45 +260,4 @@ fn next_state(now: BookingState, shown: BookingState) -> BookingState {
     } else {
         now
     }
-}
-
-fn details(
-    occurrence: &Occurrence,
-    window: TimeWindow,
-    before: Option<&Details>,
-    rules: &Rules<'_>,
-) -> Details {
-    let organizer_mail = responsible_mail(occurrence, rules.own_subjects).map(str::to_owned);
-    let booker = match before {
-        Some(before) if keeps_booker(before, organizer_mail.as_ref(), window, rules) => {
-            before.booker.clone()
-        }
-        _ => organizer_mail
-            .as_ref()
-            .and_then(|mail| rules.users.get(mail))
-            .map_or(Booker::Anonymous, |user| Booker::User {
-                user: user.clone(),
-            }),
-    };
-    Details {
-        event_id: occurrence.event_id.clone(),
-        window,
-        all_day: occurrence.all_day,
-        booker,
-        organizer_mail,
-        private: occurrence.private,
-        title: occurrence.title.clone().filter(|_| rules.store_titles),
-    }
-}
-
-/// A device's booking stays the device's. A user who appears later gets future bookings only, so the
-/// same address is not looked up again for what has begun.
-fn keeps_booker(
-    before: &Details,
-    organizer_mail: Option<&String>,
-    window: TimeWindow,
-    rules: &Rules<'_>,
-) -> bool {
-    let same_mail = before.organizer_mail.as_ref() == organizer_mail;
-    matches!(before.booker, Booker::Device { .. }) || (same_mail && window.starts_at() <= rules.now)
 }

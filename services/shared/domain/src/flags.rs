@@ -1,11 +1,12 @@
 //! What the main app may want to point out about a booking. Nothing is refused because of a flag:
 //! what Google says is imported for any times.
 //!
-//! To add a flag: a field of [`Flags`], its word in [`Flags::words`], and where [`flag`] learns it.
+//! To add a flag: a field of [`Flags`], its word in [`Flags::words`], and where [`flag`] learns it, or
+//! a function of its own as [`awaits_approval`] if it does not depend on times.
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::TimeWindow;
+use crate::{BookingState, TimeWindow};
 
 /// The flags of one booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
@@ -14,19 +15,23 @@ pub struct Flags {
     pub conflict: bool,
     /// It lies, at least in part, in a time for which the main app blocked the object.
     pub object_blocked: bool,
+    /// It is pending, and somebody in the organisation has to approve it: see [`awaits_approval`].
+    pub awaiting_approval: bool,
 }
 
 impl Flags {
     const CONFLICT: &'static str = "conflict";
     const OBJECT_BLOCKED: &'static str = "object_blocked";
+    const AWAITING_APPROVAL: &'static str = "awaiting_approval";
 
     /// The flags that are set, by their names in SQL and messages.
     pub fn words(self) -> Vec<String> {
         let conflict = self.conflict.then_some(Self::CONFLICT);
         let object_blocked = self.object_blocked.then_some(Self::OBJECT_BLOCKED);
-        conflict
+        let awaiting_approval = self.awaiting_approval.then_some(Self::AWAITING_APPROVAL);
+        [conflict, object_blocked, awaiting_approval]
             .into_iter()
-            .chain(object_blocked)
+            .flatten()
             .map(str::to_owned)
             .collect()
     }
@@ -37,11 +42,19 @@ impl Flags {
         Self {
             conflict: has(Self::CONFLICT),
             object_blocked: has(Self::OBJECT_BLOCKED),
+            awaiting_approval: has(Self::AWAITING_APPROVAL),
         }
     }
 }
 
-/// The flags of each of an object's live bookings, given the times for which it is blocked.
+/// Whether a booking in this state waits for a human (D10): it is pending, and Google said that the
+/// room does not answer by itself. Where Google did not say, nobody is told to approve anything.
+pub fn awaits_approval(state: BookingState, answers_by_itself: Option<bool>) -> bool {
+    state == BookingState::Pending && answers_by_itself == Some(false)
+}
+
+/// The flags that follow from times, of each of an object's live bookings, given the times for which
+/// it is blocked.
 ///
 /// `live` must hold every booking that overlaps one whose flags are wanted: a conflict with one that
 /// is not given is not seen.
@@ -70,6 +83,7 @@ pub fn flag<I: Copy + Eq + Hash + Ord>(
             Flags {
                 conflict: earlier || later,
                 object_blocked,
+                awaiting_approval: false,
             },
         );
         busy_until = busy_until.max(Some(window.ends_at()));
@@ -121,15 +135,28 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for (conflict, object_blocked) in
-            [(false, false), (true, false), (false, true), (true, true)]
-        {
+        for set in 0..8 {
             let flags = Flags {
-                conflict,
-                object_blocked,
+                conflict: set & 1 != 0,
+                object_blocked: set & 2 != 0,
+                awaiting_approval: set & 4 != 0,
             };
             assert_eq!(Flags::from_words(&flags.words()), flags);
         }
+    }
+
+    #[rstest::rstest]
+    #[case::a_human_answers(BookingState::Pending, Some(false), true)]
+    #[case::the_room_answers(BookingState::Pending, Some(true), false)]
+    #[case::nobody_knows(BookingState::Pending, None, false)]
+    #[case::answered(BookingState::Confirmed, Some(false), false)]
+    #[case::ended(BookingState::Removed, Some(false), false)]
+    fn a_pending_booking_of_a_room_that_does_not_answer_awaits_approval(
+        #[case] state: BookingState,
+        #[case] answers_by_itself: Option<bool>,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(awaits_approval(state, answers_by_itself), expected);
     }
 
     proptest! {
@@ -144,7 +171,10 @@ mod tests {
             for (id, own) in &live {
                 let conflict = live.iter().any(|(other, w)| other != id && w.intersects(own));
                 let object_blocked = blocked.iter().any(|block| block.intersects(own));
-                prop_assert_eq!(flags[id], Flags { conflict, object_blocked });
+                prop_assert_eq!(
+                    flags[id],
+                    Flags { conflict, object_blocked, awaiting_approval: false }
+                );
             }
         }
     }

@@ -32,8 +32,10 @@ pub enum RoomAnswer {
     NeedsAction,
     /// The room declined. The event itself stays `confirmed` on the room's calendar.
     Declined,
-    /// The room is not on the guest list.
+    /// The room is not on the guest list, which is shown.
     None,
+    /// The guest list is not shown, and with it the room's answer.
+    Hidden,
 }
 
 /// An occurrence as it stands on the room's calendar.

@@ -4,9 +4,11 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     EventsList,
+    EventsInstances,
     EventsGet,
     EventsWatch,
     ChannelsStop,
+    CalendarsGet,
     ResourcesList,
     Token,
 }
@@ -15,9 +17,11 @@ impl Call {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::EventsList => "events.list",
+            Self::EventsInstances => "events.instances",
             Self::EventsGet => "events.get",
             Self::EventsWatch => "events.watch",
             Self::ChannelsStop => "channels.stop",
+            Self::CalendarsGet => "calendars.get",
             Self::ResourcesList => "resources.calendars.list",
             Self::Token => "token",
         }

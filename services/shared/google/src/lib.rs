@@ -16,6 +16,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod calendar;
 mod call;
 mod classify;
 mod client;
@@ -26,6 +27,7 @@ mod event;
 mod event_time;
 mod get;
 mod instance_id;
+mod instances;
 mod lenient;
 mod list;
 mod occurrence;
@@ -38,6 +40,7 @@ mod token;
 mod watch;
 mod zone;
 
+pub use calendar::CalendarSettings;
 pub use client::{Access, Google};
 pub use config::{GoogleConfig, InvalidGoogleConfig};
 pub use directory::{CalendarResource, ResourcesPage};
@@ -47,6 +50,7 @@ pub use event::{
     Visibility,
 };
 pub use event_time::EventTime;
+pub use instances::InstancesQuery;
 pub use list::{EventsPage, ListQuery};
 pub use occurrence::FLEXOPUS_PROPERTY;
 pub use odd::{OddEvent, OddItem, OddWhy};

@@ -48,9 +48,10 @@ pub struct EventsPage {
     pub time_zone: Option<String>,
 }
 
+/// A page as Google writes it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+pub(crate) struct Answer {
     #[serde(default, deserialize_with = "null_is_default")]
     items: Vec<Value>,
     #[serde(default, deserialize_with = "filled")]
@@ -85,27 +86,36 @@ impl Google {
                 "a listing ended without a sync token",
             ));
         }
+        Ok(self.events_page(Call::EventsList, answer))
+    }
+
+    /// What a page says, item by item: garbage among them does not spoil the rest.
+    pub(crate) fn events_page(&self, call: Call, answer: Answer) -> EventsPage {
         let (mut items, odd) = lenient::items::<Event>(answer.items, "id");
-        self.count_odd(Call::EventsList, &odd);
+        self.count_odd(call, &odd);
         for event in &mut items {
             event.calendar_zone.clone_from(&answer.time_zone);
         }
-        Ok(EventsPage {
+        EventsPage {
             items,
             odd,
             next_page_token: answer.next_page_token,
             next_sync_token: answer.next_sync_token,
             access_role: answer.access_role,
             time_zone: answer.time_zone,
-        })
+        }
     }
+}
+
+/// A time as a parameter. Whole seconds: Google ignores fractions.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl ListQuery {
     /// What differs from Google's defaults, and only that: a cursor demands the same parameters in
     /// every later call, and some of them are not allowed beside it even with their default.
     fn parameters(&self) -> Vec<(&'static str, String)> {
-        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let flag = |on: bool| on.then(|| "true".to_owned());
         [
             ("maxResults", self.max_results.map(|n| n.to_string())),

@@ -2,7 +2,12 @@
 //!
 //! * **The room's answer** is its own entry on the guest list (`self`, else the entry with the room's
 //!   address, compared without case). An organizer-room counts as [`RoomAnswer::Organizer`] unless
-//!   its own entry says declined: a declined room keeps a confirmed event.
+//!   its own entry says declined: a declined room keeps a confirmed event (observed).
+//! * **A guest list that is not shown** says nothing about the room: [`RoomAnswer::Hidden`]. Not shown
+//!   means no guests at all, or `attendeesOmitted` without the room's own entry; the shell of a private
+//!   event looks so to a `reader` (documented for the title, a guess for the guests). A list that is shown
+//!   and does not hold the room says that the room left: [`RoomAnswer::None`]. A guest list that is hidden
+//!   from guests only holds at least the room itself (a guess), which is all that counts.
 //! * **Mail addresses are only ever people's.** Addresses of calendars (everything below
 //!   `calendar.google.com`: resources, secondary calendars, imports) and the room's own are left out,
 //!   so that nobody looks for a user behind them or writes to them; that the room organizes is said
@@ -10,6 +15,14 @@
 //! * **All-day** events of resource calendars come as date-times from midnight to midnight of the
 //!   calendar's zone; they count as all-day as much as those with dates.
 //! * **Dates of a series** are known by series and original start, however little of them arrived.
+//! * **Times that make no window** (no length, end before start: observed) leave `window` empty; such an
+//!   event blocks nothing. Times that are missing or cannot be read make the event odd: what is known of
+//!   it stays as it is.
+//! * **Zones** that nobody knows are replaced by the calendar's, and that by UTC; an offset in the time
+//!   itself always wins.
+//! * **Of no consequence** are the event's own tentative flag, its `eventType` (rooms tolerate any),
+//!   `guestsCan…`, a missing title or organizer, and words that this version does not know: see the enums
+//!   of [`crate::event`](crate::Event) for what stands in for them.
 
 use roomsync_domain::{
     MailAddress, Occurrence, OccurrenceKey, ResourceEmail, RoomAnswer, TimeWindow,
@@ -56,7 +69,10 @@ impl Event {
             key,
             event_id: self.id.clone(),
             cancelled,
-            room_answer: room_answer(own_entry, organizer_is_room),
+            room_answer: match room_answer(own_entry, organizer_is_room) {
+                RoomAnswer::None if !cancelled && !self.shows_guests() => RoomAnswer::Hidden,
+                answer => answer,
+            },
             transparent: self.transparency == Transparency::Transparent,
             private: !matches!(self.visibility, Visibility::Default | Visibility::Public),
             window: times.and_then(|(start, end)| TimeWindow::new(start, end).ok()),
@@ -112,6 +128,10 @@ impl Event {
             .iter()
             .find(|entry| entry.is_self)
             .or_else(|| self.attendees.iter().find(by_mail))
+    }
+
+    fn shows_guests(&self) -> bool {
+        !self.attendees.is_empty() && !self.attendees_omitted
     }
 
     fn people(&self, room: &ResourceEmail) -> Vec<String> {

@@ -6,3 +6,6 @@ pub const CALENDAR_EVENTS: &str = "https://www.googleapis.com/auth/calendar.even
 /// Directory: the organisation's resources, read only.
 pub const DIRECTORY_RESOURCES: &str =
     "https://www.googleapis.com/auth/admin.directory.resource.calendar.readonly";
+/// Calendars' own settings, read only; optional. `calendar.events` does not cover them.
+pub const CALENDAR_CALENDARS_READONLY: &str =
+    "https://www.googleapis.com/auth/calendar.calendars.readonly";

@@ -87,5 +87,6 @@ pub const QUEUES: &[QueueSpec] = &[
     queue::<CalendarRefresh>(Some(DAY)),
     queue::<LinkDue>(Some(DAY)),
     queue::<ObjectChanged>(None),
-    queue::<DeliveryDue>(Some(Duration::from_hours(72))),
+    // Three days for a change, counted by the handler, and time for its last try.
+    queue::<DeliveryDue>(Some(Duration::from_hours(74))),
 ];

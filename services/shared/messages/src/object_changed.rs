@@ -70,7 +70,7 @@ pub struct BookingSnapshot {
     /// Who and what are for the owner and administrators only.
     #[serde(default)]
     pub private: bool,
-    /// `conflict`, `object_blocked`.
+    /// `conflict`, `object_blocked`, `awaiting_approval`.
     #[serde(default)]
     pub flags: Vec<String>,
     /// Why it ended.

@@ -14,8 +14,8 @@ enum Raise {
     No,
     /// A look.
     Look,
-    /// A look at everything.
-    Full,
+    /// A comparison with everything that Google shows.
+    Reconcile,
 }
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl Handler<CalendarRefresh> for Consumer {
         let open = match raise(message.why) {
             Raise::No => true,
             Raise::Look => calendars.raise(calendar, None).await.or_retry()?,
-            Raise::Full => calendars.raise_full(calendar).await.or_retry()?,
+            Raise::Reconcile => calendars.raise_reconcile(calendar).await.or_retry()?,
         };
         if !open {
             return Ok(());
@@ -44,8 +44,8 @@ impl Handler<CalendarRefresh> for Consumer {
 fn raise(why: RefreshWhy) -> Raise {
     match why {
         RefreshWhy::Sweep | RefreshWhy::Import => Raise::No,
-        RefreshWhy::Poll | RefreshWhy::ByHand => Raise::Look,
-        RefreshWhy::Reconcile => Raise::Full,
+        RefreshWhy::Poll => Raise::Look,
+        RefreshWhy::Reconcile | RefreshWhy::ByHand => Raise::Reconcile,
     }
 }
 
@@ -57,7 +57,8 @@ mod tests {
     fn a_refresh_from_outside_raises_the_calendar() {
         assert_eq!(raise(RefreshWhy::Sweep), Raise::No);
         assert_eq!(raise(RefreshWhy::Import), Raise::No);
-        assert_eq!(raise(RefreshWhy::ByHand), Raise::Look);
-        assert_eq!(raise(RefreshWhy::Reconcile), Raise::Full);
+        assert_eq!(raise(RefreshWhy::Poll), Raise::Look);
+        assert_eq!(raise(RefreshWhy::ByHand), Raise::Reconcile);
+        assert_eq!(raise(RefreshWhy::Reconcile), Raise::Reconcile);
     }
 }

@@ -113,7 +113,7 @@ async fn verify(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
         reported => reported?,
     }
     match asked? {
-        Verdict::Verified(role) => {
+        Verdict::Verified { role, .. } => {
             worker.calendars.open(calendar, &role).await?;
             // Perhaps in another subject's name now: pushes shall come through a channel that it can
             // stop.
@@ -172,6 +172,8 @@ mod tests {
             verified: has("verified"),
             imported: has("imported"),
             connected: !has("unconnected"),
+            pending_since: None,
+            last_attempt_at: None,
         }
     }
 
@@ -186,6 +188,7 @@ mod tests {
     )]
     #[case::import_lost(Some(row("open", true)), Some(link("open verified")), Plan::Import)]
     #[case::reconnected(Some(row("open", true)), Some(link("open imported")), Plan::Verify)]
+    #[case::rechecked(Some(row("open", true)), Some(link("open imported")), Plan::Verify)]
     #[case::failed_before(
         Some(row("open", false)),
         Some(link("open verified imported")),

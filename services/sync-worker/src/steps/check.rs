@@ -4,6 +4,8 @@
 //! dirty calendar: the lease runs out, the sweep finds it, the listing is made again, and applying
 //! it again changes nothing.
 
+use std::time::Duration;
+
 use roomsync_broker::{Failure, ResultExt as _};
 use roomsync_domain::{CalendarId, LinkReason};
 use roomsync_google::{AccessRole, GoogleError};
@@ -11,35 +13,42 @@ use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 
 use super::{
     close_calendar, full_sync,
-    pull::{self, Found},
-    report,
+    pull::{self, Found, Kind},
+    reconcile, report,
 };
 use crate::{
     access::{Actor, Lane},
-    apply::{Applied, Apply},
+    apply::{Applied, Apply, Reconcile},
     mirror::Verdict,
-    store::rows::{Claim, End},
+    store::rows::{Claim, End, PutOff},
     trouble::{Trouble, react},
     worker::Worker,
 };
 
-/// So often one message looks at a calendar that keeps changing; then it is another message's turn.
+/// So many listings one message makes: a full sync and its pull, a pull and the window of a reconcile,
+/// and one more for a write of ours that came between. Then it is another message's turn.
 const ROUNDS: u32 = 3;
+/// A delta that could not be read so often in a row may be the cursor's fault.
+const UNREADABLE_LIMIT: i32 = 3;
 
 /// What a claimed calendar is listed by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
     Everything,
     ByCursor(String),
+    Window,
 }
 
 /// How a round ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// Nothing more is wanted, or it is somebody else's now.
+    /// Nothing more is wanted, or not now, or it is somebody else's.
     Over,
     /// Claim again.
     Again,
+    /// Claim again, for the window of a reconcile: its pull is applied, and with it everything up to
+    /// this generation.
+    Pulled(i64),
 }
 
 /// Brings a calendar up to date, if it is dirty, free and due.
@@ -49,6 +58,7 @@ pub(crate) async fn check(
     calendar: CalendarId,
     lane: Lane,
 ) -> Result<(), Failure> {
+    let mut pulled = None;
     for _ in 0..ROUNDS {
         let claimed = worker
             .calendars
@@ -57,9 +67,10 @@ pub(crate) async fn check(
         let Some(claim) = claimed.or_retry()? else {
             return Ok(());
         };
-        match round(worker, &claim, lane).await {
+        match round(worker, &claim, lane, pulled).await {
             Ok(Round::Over) => return Ok(()),
             Ok(Round::Again) => {}
+            Ok(Round::Pulled(generation)) => pulled = Some(generation),
             Err(trouble) => return put_off(worker, &claim, trouble).await,
         }
     }
@@ -77,20 +88,28 @@ pub(crate) async fn check(
     Ok(())
 }
 
-async fn round(worker: &Worker, claim: &Claim, lane: Lane) -> Result<Round, Trouble> {
-    let mut listed = match next(claim) {
+async fn round(
+    worker: &Worker,
+    claim: &Claim,
+    lane: Lane,
+    pulled: Option<i64>,
+) -> Result<Round, Trouble> {
+    let mut listed = match next(claim, pulled) {
         Next::Everything => full_sync::list(worker, claim).await?,
+        Next::Window => reconcile::list(worker, claim).await?,
         Next::ByCursor(cursor) => match pull::list(worker, claim, &cursor, lane).await {
-            // Refused as such, it may be the cursor that Google does not take, say as another
-            // subject's. If it is not, the full sync is refused too.
-            Err(Trouble::Google(GoogleError::CursorExpired | GoogleError::Refused { .. })) => {
+            Err(trouble) if needs_full_sync(&trouble, claim, worker.config.sync.longest_delay) => {
+                tracing::info!(calendar = %claim.calendar.id, why = trouble.kind(), "full sync");
                 full_sync::list(worker, claim).await?
             }
             listed => listed?,
         },
     };
     match apply(worker, claim, &mut listed).await? {
-        Applied::Done { changes } => end(worker, claim, listed, changes).await,
+        Applied::Done { changes, drift } => {
+            worker.metrics.drift(drift);
+            end(worker, claim, listed, changes, pulled).await
+        }
         Applied::WrittenSince => {
             // The next listing must begin after that write, so not under a grant from before it.
             worker.access.forget(&claim.calendar.tenant);
@@ -106,18 +125,41 @@ async fn round(worker: &Worker, claim: &Claim, lane: Lane) -> Result<Round, Trou
     }
 }
 
-/// By the cursor, unless there is none or a full sync is asked for.
-fn next(claim: &Claim) -> Next {
+/// Everything without a cursor, or when a full sync is asked for; the window when a reconcile is asked
+/// for and its pull is done; else by the cursor.
+fn next(claim: &Claim, pulled: Option<i64>) -> Next {
     match &claim.cursor {
+        Some(_) if claim.full.is_none() && claim.reconcile && pulled.is_some() => Next::Window,
         Some(cursor) if claim.full.is_none() => Next::ByCursor(cursor.clone()),
         _ => Next::Everything,
     }
 }
 
+/// Whether a pull failed for its cursor, so that everything is listed now.
+///
+/// An expired one is told as such, also on a later page; but when a young cursor expires, the next one
+/// may as well: then the calendar waits first, for longer each time (`put_off` drops the cursor).
+/// Refused as such (400), it may be the cursor that Google does not take, say as another subject's. If
+/// it is not, the full sync is refused too. And a delta that again and again cannot be read, as one
+/// that ends without a cursor (observed), may be read from another cursor.
+fn needs_full_sync(trouble: &Trouble, claim: &Claim, young: Duration) -> bool {
+    match trouble {
+        Trouble::Google(GoogleError::CursorExpired) => {
+            claim.cursor_age.is_none_or(|age| age >= young)
+        }
+        Trouble::Google(GoogleError::Refused { .. }) => true,
+        Trouble::Google(GoogleError::Unreadable(_)) => claim.failures >= UNREADABLE_LIMIT,
+        _ => false,
+    }
+}
+
 /// A delta that touched nothing needs no Apply.
 async fn apply(worker: &Worker, claim: &Claim, listed: &mut Found) -> Result<Applied, Trouble> {
-    if listed.listings.is_empty() && !listed.full {
-        return Ok(Applied::Done { changes: 0 });
+    if listed.listings.is_empty() && listed.kind == Kind::Delta {
+        return Ok(Applied::Done {
+            changes: 0,
+            drift: 0,
+        });
     }
     if !worker
         .calendars
@@ -126,12 +168,14 @@ async fn apply(worker: &Worker, claim: &Claim, listed: &mut Found) -> Result<App
     {
         return Err(Trouble::Lost);
     }
+    let mirrored_until = claim.mirrored_until;
     let apply = Apply {
         tenant: claim.calendar.tenant.clone(),
         calendar: claim.calendar.id,
         epoch: claim.epoch,
         listed_since: listed.listed_since,
-        full_sync: listed.full,
+        full_sync: listed.kind == Kind::Full,
+        reconcile: (listed.kind == Kind::Reconcile).then_some(Reconcile { mirrored_until }),
         received_at: claim.pushed_at,
         listings: std::mem::take(&mut listed.listings),
     };
@@ -139,28 +183,38 @@ async fn apply(worker: &Worker, claim: &Claim, listed: &mut Found) -> Result<App
 }
 
 /// Stores the cursor and lets go. After a full sync the calendar stays dirty: the pull from the new
-/// cursor is the third part of it.
+/// cursor is the third part of it. After the pull of a reconcile too: the window comes next. Both at
+/// once; after everything else the calendar rests, and what was pushed meanwhile is found when it may
+/// be claimed again ([`crate::schedule`]).
 async fn end(
     worker: &Worker,
     claim: &Claim,
     listed: Found,
     changes: i32,
+    pulled: Option<i64>,
 ) -> Result<Round, Trouble> {
+    let sync = &worker.config.sync;
     let access_role = changed_role(claim, &listed.access_role);
     if let Some(role) = &access_role {
-        let verdict = Verdict::Verified(role.clone());
+        let verdict = Verdict::verified(role);
         worker.mirror.report_link(&claim.calendar, &verdict).await?;
     }
+    let kind = listed.kind;
+    let done = done(kind, claim, pulled);
     let end = End {
         cursor: listed.cursor,
-        done: (!listed.full).then_some(claim.generation),
-        full_done: listed.full.then_some(claim.full_wanted),
+        done,
+        full_done: (kind == Kind::Full).then_some(claim.full_wanted),
+        reconcile_done: (kind != Kind::Delta).then_some(claim.reconcile_wanted),
+        mirrored_until: listed.window.map(|window| window.ends_at()),
+        pause: done.map_or(Duration::ZERO, |_| sync.pause),
+        reconcile_every: sync.reconcile_every,
         poll: report::poll(worker, &claim.calendar).await?,
         access_role,
     };
     let ended = worker
         .calendars
-        .end(claim, &end, worker.config.sync.coverage_every)
+        .end(claim, &end, sync.coverage_every)
         .await?;
     let Some(ended) = ended else {
         return Err(Trouble::Lost);
@@ -170,17 +224,25 @@ async fn end(
         .filter(|_| changes > 0)
         .map(|at| worker.clock.now() - at);
     let latency = waited.and_then(|waited| waited.to_std().ok());
-    worker
-        .metrics
-        .applied(if listed.full { "full" } else { "delta" }, latency);
-    if changes > 0 || listed.full || ended.coverage_due {
+    worker.metrics.applied(kind.as_str(), latency);
+    if changes > 0 || kind != Kind::Delta || ended.coverage_due {
         report::coverage(worker, &claim.calendar).await;
     }
-    Ok(if ended.more {
-        Round::Again
-    } else {
-        Round::Over
+    Ok(match done {
+        None if kind == Kind::Delta => Round::Pulled(claim.generation),
+        _ if ended.more && end.pause.is_zero() => Round::Again,
+        _ => Round::Over,
     })
+}
+
+/// Up to which generation the calendar is clean after a listing; `None`: another one has to follow.
+/// The window of a reconcile says nothing of what was pushed since its pull, so it is the pull's.
+fn done(kind: Kind, claim: &Claim, pulled: Option<i64>) -> Option<i64> {
+    match kind {
+        Kind::Full => None,
+        Kind::Reconcile => pulled,
+        Kind::Delta => (!claim.reconcile).then_some(claim.generation),
+    }
 }
 
 /// The role to report: one that Google said, and that differs from what was reported.
@@ -212,7 +274,15 @@ async fn put_off(worker: &Worker, claim: &Claim, trouble: Trouble) -> Result<(),
     }
     let not_found = worker
         .calendars
-        .put_off(claim, reaction.delay, reaction.failed, reaction.not_found)
+        .put_off(
+            claim,
+            PutOff {
+                delay: reaction.delay,
+                failed: reaction.failed,
+                not_found: reaction.not_found,
+                cursor_dead: matches!(trouble, Trouble::Google(GoogleError::CursorExpired)),
+            },
+        )
         .await
         .or_retry()?;
     if let Some(reason) = failed_link(worker, claim, &trouble, not_found.unwrap_or(0)) {
@@ -256,27 +326,87 @@ mod tests {
                 horizon_days: 400,
             },
             epoch: 1,
-            generation: 1,
+            generation: 7,
             cursor: cursor.map(ToOwned::to_owned),
             full,
             full_wanted: 1,
+            reconcile: false,
+            reconcile_wanted: 0,
+            mirrored_until: None,
+            cursor_age: None,
             failures: 0,
             access_role: role.map(ToOwned::to_owned),
             pushed_at: None,
         }
     }
 
+    fn by_cursor() -> Next {
+        Next::ByCursor("c".to_owned())
+    }
+
     #[rstest]
-    #[case::first(None, Some(1), Next::Everything)]
-    #[case::no_cursor(None, None, Next::Everything)]
-    #[case::asked_for(Some("c"), Some(2), Next::Everything)]
-    #[case::usual(Some("c"), None, Next::ByCursor("c".to_owned()))]
+    #[case::first(None, Some(1), false, None, Next::Everything)]
+    #[case::no_cursor(None, None, false, None, Next::Everything)]
+    #[case::asked_for(Some("c"), Some(2), true, Some(7), Next::Everything)]
+    #[case::usual(Some("c"), None, false, None, by_cursor())]
+    #[case::reconcile_pulls_first(Some("c"), None, true, None, by_cursor())]
+    #[case::then_the_window(Some("c"), None, true, Some(7), Next::Window)]
+    #[case::reconciled_by_another(Some("c"), None, false, Some(7), by_cursor())]
     fn what_to_list_next(
         #[case] cursor: Option<&str>,
         #[case] full: Option<i64>,
+        #[case] reconcile: bool,
+        #[case] pulled: Option<i64>,
         #[case] expected: Next,
     ) {
-        assert_eq!(next(&claim(cursor, full, None)), expected);
+        let claim = Claim {
+            reconcile,
+            ..claim(cursor, full, None)
+        };
+        assert_eq!(next(&claim, pulled), expected);
+    }
+
+    #[rstest]
+    #[case::pull(Kind::Delta, false, None, Some(7))]
+    #[case::pull_of_a_reconcile(Kind::Delta, true, None, None)]
+    #[case::window_of_a_reconcile(Kind::Reconcile, true, Some(5), Some(5))]
+    #[case::full_sync(Kind::Full, true, None, None)]
+    fn what_a_listing_has_done(
+        #[case] kind: Kind,
+        #[case] reconcile: bool,
+        #[case] pulled: Option<i64>,
+        #[case] expected: Option<i64>,
+    ) {
+        let claim = Claim {
+            reconcile,
+            ..claim(Some("c"), None, None)
+        };
+        assert_eq!(done(kind, &claim, pulled), expected);
+    }
+
+    #[rstest]
+    #[case::old(GoogleError::CursorExpired, Some(3600), 0, true)]
+    #[case::of_unknown_age(GoogleError::CursorExpired, None, 0, true)]
+    #[case::young(GoogleError::CursorExpired, Some(5), 0, false)]
+    #[case::refused(GoogleError::Refused { status: 400.try_into().unwrap(), reason: String::new() }, Some(5), 0, true)]
+    #[case::unreadable(GoogleError::Unreadable("no token"), None, 0, false)]
+    #[case::always_unreadable(GoogleError::Unreadable("no token"), None, 3, true)]
+    #[case::gone_is_no_cursor(GoogleError::Gone, None, 9, false)]
+    #[case::not_found(GoogleError::NotFound, None, 9, false)]
+    fn what_a_cursor_can_be_blamed_for(
+        #[case] error: GoogleError,
+        #[case] age: Option<u64>,
+        #[case] failures: i32,
+        #[case] expected: bool,
+    ) {
+        let claim = Claim {
+            cursor_age: age.map(Duration::from_secs),
+            failures,
+            ..claim(Some("c"), None, None)
+        };
+        let trouble = Trouble::Google(error);
+        let young = Duration::from_mins(10);
+        assert_eq!(needs_full_sync(&trouble, &claim, young), expected);
     }
 
     #[rstest]

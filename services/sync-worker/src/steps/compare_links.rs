@@ -1,13 +1,19 @@
 //! Compares all links of booking-command with our calendars: what a lost `link.due` left behind is
 //! made again. What is missing, extra or different gets a `link.due`, and is counted.
+//!
+//! A link that could not be verified is tried again with growing delays ([`next_attempt`]), a failed
+//! one too: somebody may have mended it. booking-command ends a pending one as failed after a day.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use roomsync_domain::{CalendarId, LinkId};
 use roomsync_messages::LinkDue;
 
 use crate::{mirror::Wanted, store::rows::Known, trouble::Trouble, worker::Worker};
 
+/// The longest delay between two attempts to verify a link.
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
 /// So many of our rows are read at once.
 const PAGE: i64 = 1000;
 
@@ -37,6 +43,11 @@ pub(crate) async fn compare(worker: &Worker) -> Result<(), Trouble> {
     let known = all_known(worker).await?;
     let wanted = all_wanted(worker).await?;
     for (id, drift) in drift(&known, &wanted) {
+        let link = wanted.get(&id);
+        if !link.is_none_or(|link| is_due(link, worker.config.sync.first_delay, worker.clock.now()))
+        {
+            continue;
+        }
         worker.metrics.link_drift(drift.as_str());
         tracing::info!(link = %id, drift = drift.as_str(), "a link differs");
         if !worker
@@ -75,6 +86,30 @@ async fn all_wanted(worker: &Worker) -> Result<BTreeMap<CalendarId, Wanted>, Tro
             None => return Ok(wanted),
         }
     }
+}
+
+/// Whether it is time to do something about a link that differs. Only verifying is put off: it was
+/// tried before, and what was in the way takes its time to be mended.
+fn is_due(link: &Wanted, first: Duration, now: DateTime<Utc>) -> bool {
+    let to_verify = link.open && !link.verified;
+    let next = next_attempt(link.pending_since, link.last_attempt_at, first);
+    !to_verify || next.is_none_or(|next| next <= now)
+}
+
+/// When to verify a link again that could not be verified; `None`: it was not tried yet. The delay
+/// is a quarter of how long it had been pending by the last attempt, and an hour at most: short for
+/// who waits for it, rare for what nobody mends.
+fn next_attempt(
+    pending_since: Option<DateTime<Utc>>,
+    last_attempt: Option<DateTime<Utc>>,
+    first: Duration,
+) -> Option<DateTime<Utc>> {
+    let last = last_attempt?;
+    let age = pending_since.map(|since| (last - since).to_std().unwrap_or_default());
+    let delay = age.map_or(LONGEST_DELAY, |age| {
+        (age / 4).clamp(first.min(LONGEST_DELAY), LONGEST_DELAY)
+    });
+    last.checked_add_signed(TimeDelta::from_std(delay).ok()?)
 }
 
 /// The differences. Ours were read first: a link made since is only missing, and a `link.due` too
@@ -148,7 +183,45 @@ mod tests {
             verified,
             imported: true,
             connected: true,
+            pending_since: None,
+            last_attempt_at: None,
         }
+    }
+
+    fn minute(number: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(number)
+    }
+
+    #[rstest]
+    #[case::not_tried_yet(Some(0), None, None)]
+    #[case::just_linked(Some(0), Some(0), Some(1))]
+    #[case::soon(Some(0), Some(8), Some(10))]
+    #[case::later(Some(0), Some(60), Some(75))]
+    #[case::hourly(Some(0), Some(240), Some(300))]
+    #[case::not_more_rarely(Some(0), Some(1000), Some(1060))]
+    #[case::not_pending(None, Some(10), Some(70))]
+    #[case::pending_anew(Some(20), Some(10), Some(11))]
+    fn attempts_to_verify_become_rarer(
+        #[case] pending_since: Option<i64>,
+        #[case] last: Option<i64>,
+        #[case] next: Option<i64>,
+    ) {
+        let first = Duration::from_mins(1);
+        let got = next_attempt(pending_since.map(minute), last.map(minute), first);
+        assert_eq!(got, next.map(minute));
+    }
+
+    #[rstest]
+    #[case::due(link(true, false, 400), 70, true)]
+    #[case::not_yet(link(true, false, 400), 69, false)]
+    #[case::verified(link(true, true, 400), 11, true)]
+    #[case::to_close(link(false, false, 400), 11, true)]
+    fn only_verifying_is_put_off(#[case] link: Wanted, #[case] now: i64, #[case] due: bool) {
+        let link = Wanted {
+            last_attempt_at: Some(minute(10)),
+            ..link
+        };
+        assert_eq!(is_due(&link, Duration::from_secs(5), minute(now)), due);
     }
 
     #[rstest]

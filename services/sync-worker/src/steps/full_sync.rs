@@ -9,7 +9,10 @@ use crate::{
     access::Lane,
     listing::{self, Keep},
     scopes,
-    steps::pull::Found,
+    steps::{
+        list_window,
+        pull::{Found, Kind},
+    },
     store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
@@ -17,24 +20,21 @@ use crate::{
 
 /// Lists for a cursor, then the window. Never hurries: it takes the background's share.
 pub(crate) async fn list(worker: &Worker, claim: &Claim) -> Result<Found, Trouble> {
-    let page_size = worker.config.sync.page_size;
+    let lane = Lane::Background;
     let window = worker.window(&claim.calendar);
-    let query = listing::for_a_cursor(window.starts_at(), page_size);
-    let for_cursor = listing::fetch(worker, claim, Lane::Background, query, Keep::Cursor).await?;
+    let query = listing::for_a_cursor(window.starts_at(), worker.config.sync.page_size);
+    let for_cursor = listing::fetch(worker, claim, lane, query, Keep::Cursor).await?;
     let cursor = for_cursor
         .cursor
         .ok_or(Trouble::Unreadable("a listing without its cursor"))?;
-
-    let query = listing::in_window(window, page_size);
-    let within = listing::fetch(worker, claim, Lane::Background, query, Keep::Events).await?;
-    let (seen, odd) = scopes::occurrences(&within.events, &claim.calendar.resource);
-    worker.metrics.odd(&odd);
-    let complete = odd.is_empty() && within.odd == 0;
+    let zone = for_cursor.time_zone.as_deref();
+    let within = list_window::list(worker, claim, lane, window, zone).await?;
     Ok(Found {
-        listings: scopes::of_window(seen, window, complete),
-        cursor,
+        kind: Kind::Full,
+        listings: scopes::of_window(within.seen, window, within.complete),
+        cursor: Some(cursor),
+        window: Some(window),
         listed_since: within.listed_since,
         access_role: within.access_role,
-        full: true,
     })
 }

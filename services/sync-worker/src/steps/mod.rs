@@ -6,9 +6,12 @@
 pub(crate) mod check;
 pub(crate) mod close_calendar;
 pub(crate) mod compare_links;
+pub(crate) mod expand_series;
 pub(crate) mod full_sync;
+pub(crate) mod list_window;
 pub(crate) mod open_channel;
 pub(crate) mod pull;
+pub(crate) mod reconcile;
 pub(crate) mod renew_channel;
 pub(crate) mod report;
 pub(crate) mod verify_link;

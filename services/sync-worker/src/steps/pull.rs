@@ -1,35 +1,64 @@
 //! Lists what changed since the cursor.
 //!
-//! Touched one-off events are complete by themselves. When a series was touched, everything within
-//! the window is listed after the delta, and both go into the same Apply: one epoch is one listing.
+//! Touched one-off events are complete by themselves. A touched series is expanded by Google
+//! ([`super::expand_series`]); when many were touched, everything within the window is listed instead.
+//! All goes into the same Apply: one epoch is one listing.
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::decide::Listing;
+use roomsync_domain::{TimeWindow, decide::Listing};
 use roomsync_google::AccessRole;
 
 use crate::{
     access::Lane,
-    listing::{self, Keep},
-    scopes::{self, MOST_SCOPES},
-    steps::full_sync,
+    apply,
+    listing::{self, Fetched, Keep},
+    scopes::{self, Delta, MOST_SCOPES},
+    steps::{expand_series, full_sync, list_window},
     store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
 };
 
+/// Of more touched series than this, a listing of the window is cheaper than expanding each.
+const MOST_SERIES: usize = 5;
+
+/// What kind of listing was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What changed since the cursor.
+    Delta,
+    /// The window, of a full sync.
+    Full,
+    /// The window, of a reconcile.
+    Reconcile,
+}
+
+impl Kind {
+    /// The name in metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Delta => "delta",
+            Self::Full => "full",
+            Self::Reconcile => "reconcile",
+        }
+    }
+}
+
 /// What a step listed, ready to be applied.
 #[derive(Debug)]
 pub(crate) struct Found {
+    /// What kind of listing it was.
+    pub(crate) kind: Kind,
     /// The complete scopes.
     pub(crate) listings: Vec<Listing>,
-    /// The cursor to store once they are applied.
-    pub(crate) cursor: String,
+    /// The cursor to store once they are applied; `None`: it stays.
+    pub(crate) cursor: Option<String>,
+    /// The window, if all of it was listed.
+    pub(crate) window: Option<TimeWindow>,
     /// booking-command's clock when the first page was paid for.
     pub(crate) listed_since: DateTime<Utc>,
     /// Our role on the calendar.
     pub(crate) access_role: AccessRole,
-    /// This is the window listing of a full sync.
-    pub(crate) full: bool,
 }
 
 /// Lists by the cursor.
@@ -39,37 +68,49 @@ pub(crate) async fn list(
     cursor: &str,
     lane: Lane,
 ) -> Result<Found, Trouble> {
-    let sync = &worker.config.sync;
-    let room = &claim.calendar.resource;
-    let query = listing::since(cursor, sync.page_size);
+    let query = listing::since(cursor, worker.config.sync.page_size);
     let fetched = listing::fetch(worker, claim, lane, query, Keep::Events).await?;
-    let delta = scopes::sort(&fetched.events, room);
+    let delta = scopes::sort(&fetched.events, &claim.calendar.resource);
     worker.metrics.odd(&delta.odd);
-    if delta.one_offs.len() > MOST_SCOPES {
+    if delta.scopes() > MOST_SCOPES {
         return full_sync::list(worker, claim).await;
     }
-    let listings = if delta.series_touched {
-        let window = worker.window(&claim.calendar);
-        let query = listing::in_window(window, sync.page_size);
-        let within = listing::fetch(worker, claim, lane, query, Keep::Events).await?;
-        let (seen, odd) = scopes::occurrences(&within.events, room);
-        worker.metrics.odd(&odd);
-        scopes::combined(
-            delta.one_offs,
-            seen,
-            window,
-            odd.is_empty() && within.odd == 0,
-        )
-    } else {
-        scopes::of_one_offs(delta.one_offs)
-    };
+    let window = worker.window(&claim.calendar);
+    let (listings, all) = complete(worker, claim, lane, delta, window, &fetched).await?;
     Ok(Found {
+        kind: Kind::Delta,
         listings,
-        cursor: fetched
-            .cursor
-            .ok_or(Trouble::Unreadable("a delta without its cursor"))?,
+        cursor: Some(
+            fetched
+                .cursor
+                .ok_or(Trouble::Unreadable("a delta without its cursor"))?,
+        ),
+        window: all.then_some(window),
         listed_since: fetched.listed_since,
         access_role: fetched.access_role,
-        full: false,
     })
+}
+
+/// The delta with what it does not say of the series that it touched; and whether the whole window
+/// was listed for that.
+async fn complete(
+    worker: &Worker,
+    claim: &Claim,
+    lane: Lane,
+    delta: Delta,
+    window: TimeWindow,
+    fetched: &Fetched,
+) -> Result<(Vec<Listing>, bool), Trouble> {
+    let zone = fetched.time_zone.as_deref();
+    let series = delta.to_expand();
+    if series.len() <= MOST_SERIES {
+        let expanded = expand_series::expand(worker, claim, lane, series, window, zone).await?;
+        // The contract has a series in one message; one with more dates goes with the window.
+        if expanded.values().all(|it| apply::fits(&it.seen)) {
+            return Ok((scopes::of_delta(delta, expanded, window), false));
+        }
+    }
+    let within = list_window::list(worker, claim, lane, window, zone).await?;
+    let listings = scopes::with_window(delta, within.seen, window, within.complete);
+    Ok((listings, true))
 }

@@ -1,9 +1,14 @@
 //! Finds out whether a link can be mirrored: the organisation's Directory knows the resource, and
 //! the rooms subject can read its calendar. Only the Directory says that a resource belongs to the
 //! organisation; being listed there gives no access to the calendar.
+//!
+//! Beside that it asks whether the room answers invitations by itself. That needs a right that is
+//! optional (documented: the scope of events does not cover it), so whatever is in the way of the
+//! answer leaves it open and does the link no harm.
 
 use roomsync_domain::LinkReason;
 use roomsync_google::{AccessRole, GoogleError, ListQuery};
+use roomsync_proto::internal::v1 as proto;
 
 use crate::{
     access::{Actor, Lane},
@@ -21,7 +26,11 @@ pub(crate) async fn verify(worker: &Worker, calendar: &Calendar) -> Result<Verdi
     }
     let asked = role(worker, calendar).await;
     match told(worker, calendar, Actor::Rooms, asked).await {
-        Ok(role) => Ok(verdict(&role)),
+        Ok(role) if role.is_times_only() => Ok(Verdict::Failed(LinkReason::TimesOnly)),
+        Ok(role) => Ok(Verdict::Verified {
+            role: role.as_str().to_owned(),
+            answers_by_itself: answers_by_itself(worker, calendar).await,
+        }),
         Err(Trouble::Google(GoogleError::NotFound)) => {
             Ok(Verdict::Failed(LinkReason::NoCalendarAccess))
         }
@@ -61,6 +70,37 @@ async fn role(worker: &Worker, calendar: &Calendar) -> Result<AccessRole, Troubl
     Ok(page.access_role)
 }
 
+/// Whether the room answers by itself; `None` when that cannot be known.
+async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Option<bool> {
+    let asked = async {
+        let lease = worker
+            .access
+            .acquire(&calendar.tenant, Actor::Settings, Lane::Live)
+            .await?;
+        let settings = worker
+            .google
+            .get_calendar(&lease.access, calendar.resource.as_str())
+            .await?;
+        Ok::<_, Trouble>(settings.auto_accept_invitations)
+    };
+    match asked.await {
+        Ok(answers) => answers,
+        Err(trouble) => {
+            // A refused token here may only want the optional right: it says nothing about the
+            // connection. That Google wants us to slow down is true for everybody.
+            if let Trouble::Google(error) = &trouble
+                && let Some(report) = report(error)
+                && report.trouble != proto::Trouble::AccessLost
+            {
+                let tenant = &calendar.tenant;
+                worker.access.report(tenant, Actor::Settings, report).await;
+            }
+            tracing::info!(calendar = %calendar.id, why = trouble.kind(), "who answers is not known");
+            None
+        }
+    }
+}
+
 /// Tells booking-command of trouble with the budget or the access, and hands the answer on.
 async fn told<T>(
     worker: &Worker,
@@ -74,27 +114,4 @@ async fn told<T>(
         worker.access.report(&calendar.tenant, actor, report).await;
     }
     asked
-}
-
-fn verdict(role: &AccessRole) -> Verdict {
-    if role.is_times_only() {
-        Verdict::Failed(LinkReason::TimesOnly)
-    } else {
-        Verdict::Verified(role.as_str().to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_role_below_reader_cannot_be_mirrored() {
-        for role in [AccessRole::None, AccessRole::FreeBusyReader] {
-            assert_eq!(verdict(&role), Verdict::Failed(LinkReason::TimesOnly));
-        }
-        for role in [AccessRole::Reader, AccessRole::Owner] {
-            assert_eq!(verdict(&role), Verdict::Verified(role.as_str().to_owned()));
-        }
-    }
 }

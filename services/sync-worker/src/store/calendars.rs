@@ -2,17 +2,16 @@
 //!
 //! A push raises `generation_wanted`; a claim takes a dirty, free and due calendar under a new
 //! epoch; the end stores the cursor and the generation that was wanted *before* the first request,
-//! so a push during the listing leaves the calendar dirty. What else happens to a calendar is in
-//! `upkeep.rs`.
+//! so a push during the listing leaves the calendar dirty. How it gets dirty is in `raise.rs`, who
+//! finds it then in `sweep.rs`, what else happens to a calendar in `upkeep.rs`.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use roomsync_domain::CalendarId;
 use roomsync_postgres::Database;
 
 use super::{
-    rows::{Claim, End, Ended, Swept, decode},
+    rows::{Claim, End, Ended, PutOff, decode},
     seconds,
 };
 
@@ -26,44 +25,6 @@ impl Calendars {
     /// The table in a database.
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
-    }
-
-    /// Asks for a look at an open calendar, committed on its own: whatever happens next, the
-    /// calendar is dirty. `false`: there is no such open calendar.
-    pub(crate) async fn raise(
-        &self,
-        calendar: CalendarId,
-        pushed_at: Option<DateTime<Utc>>,
-    ) -> sqlx::Result<bool> {
-        let query = sqlx::query!(
-            "-- sync.calendars.raise
-            UPDATE sync.calendars
-            SET generation_wanted = generation_wanted + 1,
-                pushed_at = LEAST(pushed_at, $2)
-            WHERE calendar_id = $1
-              AND state = 'open'",
-            calendar.0,
-            pushed_at,
-        )
-        .execute(self.database.pool());
-        let raised = self.database.answer(query).await?;
-        Ok(raised.rows_affected() == 1)
-    }
-
-    /// Asks for a full sync of an open calendar.
-    pub(crate) async fn raise_full(&self, calendar: CalendarId) -> sqlx::Result<bool> {
-        let query = sqlx::query!(
-            "-- sync.calendars.raise_full
-            UPDATE sync.calendars
-            SET generation_wanted = generation_wanted + 1,
-                full_wanted = full_wanted + 1
-            WHERE calendar_id = $1
-              AND state = 'open'",
-            calendar.0,
-        )
-        .execute(self.database.pool());
-        let raised = self.database.answer(query).await?;
-        Ok(raised.rows_affected() == 1)
     }
 
     /// Takes a calendar that is dirty, free and due. `None`: nothing to do, or somebody is at it.
@@ -85,7 +46,9 @@ impl Calendars {
               AND lease_until < now()
               AND next_attempt_at <= now()
             RETURNING tenant_id, resource_email, horizon_days, epoch, generation_wanted, cursor,
-                full_wanted, full_done, failures, access_role, pushing_at",
+                full_wanted, full_done, reconcile_wanted, reconcile_done, mirrored_until,
+                EXTRACT(EPOCH FROM now() - cursor_since)::float8 AS cursor_age,
+                failures, access_role, pushing_at",
             calendar.0,
             seconds(lease),
         )
@@ -104,6 +67,12 @@ impl Calendars {
                 cursor: row.cursor,
                 full: (row.full_done < row.full_wanted).then_some(row.full_wanted),
                 full_wanted: row.full_wanted,
+                reconcile: row.reconcile_done < row.reconcile_wanted,
+                reconcile_wanted: row.reconcile_wanted,
+                mirrored_until: row.mirrored_until,
+                cursor_age: row
+                    .cursor_age
+                    .map(|age| Duration::try_from_secs_f64(age).unwrap_or_default()),
                 failures: row.failures,
                 access_role: row.access_role,
                 pushed_at: row.pushing_at,
@@ -130,6 +99,9 @@ impl Calendars {
     }
 
     /// Stores what was listed and applied, and lets go, in one statement. `None`: the claim is lost.
+    ///
+    /// Failures are over only when something is done: a full sync whose cursor dies at once must not
+    /// be tried again without a delay for ever.
     pub(crate) async fn end(
         &self,
         claim: &Claim,
@@ -140,28 +112,41 @@ impl Calendars {
             Ended,
             r#"-- sync.calendars.end
             UPDATE sync.calendars
-            SET cursor = $3,
-                generation_done = COALESCE($4, generation_done),
+            SET cursor = COALESCE($3, cursor),
+                generation_done = GREATEST(generation_done, $4),
                 full_done = COALESCE($5, full_done),
+                reconcile_done = COALESCE($6, reconcile_done),
+                mirrored_until = COALESCE($7, mirrored_until),
                 lease_until = '-infinity',
-                failures = 0,
+                next_attempt_at = now() + make_interval(secs => $8),
+                sweep_after = '-infinity',
+                failures = CASE WHEN $4::bigint IS NULL THEN failures ELSE 0 END,
                 not_found = 0,
                 pushing_at = NULL,
-                access_role = COALESCE($6, access_role),
+                access_role = COALESCE($9, access_role),
                 last_check_at = now(),
                 last_full_sync_at = CASE WHEN $5::bigint IS NULL THEN last_full_sync_at ELSE now() END,
-                next_poll_at = now() + make_interval(secs => $7 * (0.75 + 0.5 * random()))
+                cursor_since = CASE WHEN $5::bigint IS NULL THEN cursor_since ELSE now() END,
+                next_poll_at = now() + make_interval(secs => $10 * (0.75 + 0.5 * random())),
+                next_reconcile_at = CASE
+                    WHEN $6::bigint IS NULL THEN next_reconcile_at
+                    ELSE now() + make_interval(secs => $11 * (0.75 + 0.5 * random()))
+                END
             WHERE calendar_id = $1
               AND epoch = $2
             RETURNING generation_done < generation_wanted AS "more!",
-                coverage_at <= now() - make_interval(secs => $8) AS "coverage_due!""#,
+                coverage_at <= now() - make_interval(secs => $12) AS "coverage_due!""#,
             claim.calendar.id.0,
             claim.epoch,
             end.cursor,
             end.done,
             end.full_done,
+            end.reconcile_done,
+            end.mirrored_until,
+            seconds(end.pause),
             end.access_role,
             seconds(end.poll),
+            seconds(end.reconcile_every),
             seconds(coverage_every),
         )
         .fetch_optional(self.database.pool());
@@ -202,31 +187,27 @@ impl Calendars {
         Ok(overtaken.rows_affected() == 1)
     }
 
-    /// Lets go after a failure, until `delay` has passed (jittered here, by up to a fifth).
-    /// `failed` counts against the calendar, `not_found` against its link. Returns how often in a
-    /// row Google has not found the calendar; `None`: the claim is lost.
-    pub(crate) async fn put_off(
-        &self,
-        claim: &Claim,
-        delay: Duration,
-        failed: bool,
-        not_found: bool,
-    ) -> sqlx::Result<Option<i32>> {
+    /// Lets go after a failure, until the delay has passed (jittered here, by up to a fifth). Returns
+    /// how often in a row Google has not found the calendar; `None`: the claim is lost.
+    pub(crate) async fn put_off(&self, claim: &Claim, off: PutOff) -> sqlx::Result<Option<i32>> {
         let query = sqlx::query_scalar!(
             "-- sync.calendars.put_off
             UPDATE sync.calendars
             SET lease_until = '-infinity',
                 next_attempt_at = now() + make_interval(secs => $3 * (1 + 0.2 * random())),
                 failures = failures + $4::boolean::integer,
-                not_found = CASE WHEN $5 THEN not_found + 1 ELSE not_found END
+                not_found = CASE WHEN $5 THEN not_found + 1 ELSE not_found END,
+                cursor = CASE WHEN $6 THEN NULL ELSE cursor END,
+                cursor_since = CASE WHEN $6 THEN NULL ELSE cursor_since END
             WHERE calendar_id = $1
               AND epoch = $2
             RETURNING not_found",
             claim.calendar.id.0,
             claim.epoch,
-            seconds(delay),
-            failed,
-            not_found,
+            seconds(off.delay),
+            off.failed,
+            off.not_found,
+            off.cursor_dead,
         )
         .fetch_optional(self.database.pool());
         self.database.answer(query).await
@@ -245,64 +226,5 @@ impl Calendars {
         .execute(self.database.pool());
         self.database.answer(query).await?;
         Ok(())
-    }
-
-    /// Calendars that are dirty, free and due, each at most once per `again`: the net under every
-    /// lost message and every worker that died.
-    pub(crate) async fn sweep(&self, again: Duration, limit: i64) -> sqlx::Result<Vec<Swept>> {
-        let query = sqlx::query!(
-            r#"-- sync.calendars.sweep
-            UPDATE sync.calendars
-            SET sweep_after = now() + make_interval(secs => $1)
-            WHERE calendar_id IN (
-                SELECT calendar_id
-                FROM sync.calendars
-                WHERE state = 'open'
-                  AND generation_done < generation_wanted
-                  AND lease_until < now()
-                  AND next_attempt_at <= now()
-                  AND sweep_after <= now()
-                ORDER BY next_attempt_at
-                LIMIT $2
-                FOR UPDATE SKIP LOCKED
-            )
-            RETURNING calendar_id, (pushed_at IS NOT NULL OR pushing_at IS NOT NULL) AS "pushed!""#,
-            seconds(again),
-            limit,
-        )
-        .fetch_all(self.database.pool());
-        let rows = self.database.answer(query).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Swept {
-                calendar: CalendarId(row.calendar_id),
-                pushed: row.pushed,
-            })
-            .collect())
-    }
-
-    /// Raises clean calendars whose poll is due; the sweep then finds them. The end of the listing
-    /// sets the next poll, so a dirty calendar is never raised twice by this.
-    pub(crate) async fn poll(&self, limit: i64) -> sqlx::Result<u64> {
-        let query = sqlx::query!(
-            "-- sync.calendars.poll
-            UPDATE sync.calendars
-            SET generation_wanted = generation_wanted + 1,
-                sweep_after = '-infinity'
-            WHERE calendar_id IN (
-                SELECT calendar_id
-                FROM sync.calendars
-                WHERE state = 'open'
-                  AND generation_done = generation_wanted
-                  AND next_poll_at <= now()
-                ORDER BY next_poll_at
-                LIMIT $1
-                FOR UPDATE SKIP LOCKED
-            )",
-            limit,
-        )
-        .execute(self.database.pool());
-        let raised = self.database.answer(query).await?;
-        Ok(raised.rows_affected())
     }
 }

@@ -187,7 +187,8 @@ impl Channels {
         Ok(())
     }
 
-    /// A push came through a channel: whether it is one of this calendar that we still listen to.
+    /// A push came through a channel: whether it is one of this calendar that we still listen to, and
+    /// names what the channel watches, once that is known.
     /// Completes one whose watch call has not returned, or never will.
     pub(crate) async fn heard(
         &self,
@@ -200,9 +201,11 @@ impl Channels {
             SELECT state
             FROM sync.channels
             WHERE channel_id = $1
-              AND calendar_id = $2",
+              AND calendar_id = $2
+              AND COALESCE(resource_id, $3) = $3",
             channel.0,
             calendar.0,
+            resource_id,
         )
         .fetch_optional(self.database.pool());
         let state = self.database.answer(query).await?;

@@ -7,7 +7,9 @@
 pub(crate) mod calendars;
 pub(crate) mod channels;
 pub(crate) mod jobs;
+mod raise;
 pub(crate) mod rows;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod upkeep;

@@ -35,6 +35,14 @@ pub(crate) struct Claim {
     pub(crate) full: Option<i64>,
     /// `full_wanted` as it was before the first request.
     pub(crate) full_wanted: i64,
+    /// A reconcile is asked for.
+    pub(crate) reconcile: bool,
+    /// `reconcile_wanted` as it was before the first request.
+    pub(crate) reconcile_wanted: i64,
+    /// Up to where the window applied last reached.
+    pub(crate) mirrored_until: Option<DateTime<Utc>>,
+    /// How long ago the full sync was that the cursor comes from.
+    pub(crate) cursor_age: Option<Duration>,
     /// Failures in a row before this claim.
     pub(crate) failures: i32,
     /// Google's role on the calendar as last reported; `None` when the link is reported failed.
@@ -46,16 +54,38 @@ pub(crate) struct Claim {
 /// What a finished listing writes.
 #[derive(Debug, Clone)]
 pub(crate) struct End {
-    /// The new cursor.
-    pub(crate) cursor: String,
-    /// Clean up to this generation; `None` after a full sync, which a pull from its cursor follows.
+    /// The new cursor; `None`: it stays.
+    pub(crate) cursor: Option<String>,
+    /// Clean up to this generation; `None` when another listing has to follow: the pull after a full
+    /// sync, the window after the pull of a reconcile.
     pub(crate) done: Option<i64>,
     /// The full sync that is done.
     pub(crate) full_done: Option<i64>,
+    /// The reconcile that is done.
+    pub(crate) reconcile_done: Option<i64>,
+    /// The end of the window, if one was applied.
+    pub(crate) mirrored_until: Option<DateTime<Utc>>,
+    /// How long the calendar rests now.
+    pub(crate) pause: Duration,
+    /// The interval of the next reconcile, before jitter.
+    pub(crate) reconcile_every: Duration,
     /// The interval of the next poll, before jitter.
     pub(crate) poll: Duration,
     /// Google's role on the calendar, where the page said it.
     pub(crate) access_role: Option<String>,
+}
+
+/// What a listing that did not succeed writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PutOff {
+    /// Until the next attempt, before jitter.
+    pub(crate) delay: Duration,
+    /// It counts against the calendar.
+    pub(crate) failed: bool,
+    /// It counts against the link.
+    pub(crate) not_found: bool,
+    /// Google does not take the cursor any more.
+    pub(crate) cursor_dead: bool,
 }
 
 /// How a calendar stands after an end.
@@ -80,6 +110,8 @@ pub(crate) struct Standing {
     pub(crate) last_check_at: Option<DateTime<Utc>>,
     /// When the last full sync was applied.
     pub(crate) last_full_sync_at: Option<DateTime<Utc>>,
+    /// Since when the chain of cursors is unbroken.
+    pub(crate) cursor_since: Option<DateTime<Utc>>,
 }
 
 /// A dirty, free and due calendar.

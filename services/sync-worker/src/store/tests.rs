@@ -10,7 +10,7 @@ use super::{
     calendars::Calendars,
     channels::Channels,
     jobs,
-    rows::{Calendar, Claim, End},
+    rows::{Calendar, Claim, End, PutOff},
 };
 use crate::tests::database::database;
 
@@ -39,11 +39,34 @@ async fn claimed(calendars: &Calendars, id: CalendarId) -> Claim {
 
 fn done(claim: &Claim, cursor: &str) -> End {
     End {
-        cursor: cursor.to_owned(),
+        cursor: Some(cursor.to_owned()),
         done: Some(claim.generation),
         full_done: None,
+        reconcile_done: None,
+        mirrored_until: None,
+        pause: NO_TIME,
+        reconcile_every: MINUTE,
         poll: MINUTE,
         access_role: None,
+    }
+}
+
+/// The full sync of a claim, without the pull that follows it.
+fn full(claim: &Claim, cursor: &str) -> End {
+    End {
+        done: None,
+        full_done: Some(claim.full_wanted),
+        reconcile_done: Some(claim.reconcile_wanted),
+        ..done(claim, cursor)
+    }
+}
+
+fn off(delay: Duration, failed: bool) -> PutOff {
+    PutOff {
+        delay,
+        failed,
+        not_found: failed,
+        cursor_dead: false,
     }
 }
 
@@ -151,7 +174,7 @@ async fn a_lost_claim_changes_nothing(pool: PgPool) {
     );
     assert!(!calendars.overtake(&lost, 99).await.unwrap());
     assert_eq!(
-        calendars.put_off(&lost, MINUTE, true, true).await.unwrap(),
+        calendars.put_off(&lost, off(MINUTE, true)).await.unwrap(),
         None
     );
     calendars.release(&lost).await.unwrap();
@@ -225,7 +248,7 @@ async fn a_calendar_that_was_put_off_is_neither_claimed_nor_swept_before(pool: P
     calendars.raise(id, at(2)).await.unwrap();
     let claim = claimed(&calendars, id).await;
     assert_eq!(
-        calendars.put_off(&claim, MINUTE, true, true).await.unwrap(),
+        calendars.put_off(&claim, off(MINUTE, true)).await.unwrap(),
         Some(1)
     );
     assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
@@ -238,7 +261,7 @@ async fn a_calendar_that_was_put_off_is_neither_claimed_nor_swept_before(pool: P
     assert_eq!((again.failures, again.pushed_at), (1, at(2)));
     assert_eq!(
         calendars
-            .put_off(&again, NO_TIME, false, false)
+            .put_off(&again, off(NO_TIME, false))
             .await
             .unwrap(),
         Some(1)
@@ -269,14 +292,9 @@ async fn a_full_sync_leaves_its_pull_to_be_done(pool: PgPool) {
     calendars.raise_full(id).await.unwrap();
     let claim = claimed(&calendars, id).await;
     assert_eq!(claim.full, Some(1));
-    let end = End {
-        done: None,
-        full_done: Some(claim.full_wanted),
-        ..done(&claim, "c1")
-    };
     assert!(
         calendars
-            .end(&claim, &end, NO_TIME)
+            .end(&claim, &full(&claim, "c1"), NO_TIME)
             .await
             .unwrap()
             .unwrap()
@@ -300,12 +318,11 @@ async fn a_full_sync_asked_for_during_another_is_not_lost(pool: PgPool) {
     calendars.raise_full(id).await.unwrap();
     let claim = claimed(&calendars, id).await;
     calendars.raise_full(id).await.unwrap();
-    let end = End {
-        done: None,
-        full_done: Some(claim.full_wanted),
-        ..done(&claim, "c1")
-    };
-    calendars.end(&claim, &end, NO_TIME).await.unwrap().unwrap();
+    calendars
+        .end(&claim, &full(&claim, "c1"), NO_TIME)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(claimed(&calendars, id).await.full, Some(2));
 }
 
@@ -361,6 +378,10 @@ async fn a_push_completes_the_channel_that_it_came_through(pool: PgPool) {
         "another calendar"
     );
     assert!(channels.heard(channel, id, "r").await.unwrap());
+    assert!(
+        !channels.heard(channel, id, "x").await.unwrap(),
+        "a push that names something else"
+    );
     let live = channels.retire(id, None).await.unwrap();
     assert_eq!(live[0].resource_id.as_deref(), Some("r"));
     assert!(!channels.heard(channel, id, "r").await.unwrap(), "stopping");
@@ -446,4 +467,129 @@ async fn a_channel_that_was_given_up_before_it_opened_is_still_to_be_stopped(poo
     assert!(!channels.opened(channel, "r", None).await.unwrap());
     let live = channels.retire(id, None).await.unwrap();
     assert_eq!(live[0].resource_id.as_deref(), Some("r"));
+}
+
+/// Ends a claim as `end` and lets everything be due at once.
+async fn ended(calendars: &Calendars, claim: &Claim, end: End) {
+    calendars.end(claim, &end, NO_TIME).await.unwrap().unwrap();
+}
+
+async fn set(pool: &PgPool, what: &'static str) {
+    let sql = sqlx::AssertSqlSafe(format!("UPDATE sync.calendars SET {what}"));
+    sqlx::query(sql).execute(pool).await.unwrap();
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_that_rests_is_claimed_and_found_when_the_rest_is_over(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, at(1)).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    calendars.raise(id, at(2)).await.unwrap();
+    let end = End {
+        pause: MINUTE,
+        ..done(&claim, "c")
+    };
+    ended(&calendars, &claim, end).await;
+    assert!(calendars.claim(id, MINUTE).await.unwrap().is_none());
+    assert!(calendars.wake(MINUTE, 10).await.unwrap().is_empty());
+    set(&pool, "next_attempt_at = now()").await;
+    let (one, other) = tokio::join!(calendars.wake(MINUTE, 10), calendars.wake(MINUTE, 10));
+    let found: Vec<_> = one.unwrap().into_iter().chain(other.unwrap()).collect();
+    assert_eq!(found, [id], "of several that look, one finds it");
+    assert_eq!(claimed(&calendars, id).await.pushed_at, at(2));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_first_push_of_a_quiet_calendar_waits_for_nothing(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, at(1)).await.unwrap();
+    claimed(&calendars, id).await;
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn only_what_a_push_left_dirty_is_woken_and_anew_after_each_listing(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise(id, None).await.unwrap();
+    assert!(calendars.wake(NO_TIME, 10).await.unwrap().is_empty());
+    for second in 1..3 {
+        calendars.raise(id, at(second)).await.unwrap();
+        assert_eq!(calendars.wake(MINUTE, 10).await.unwrap(), [id]);
+        assert!(calendars.wake(MINUTE, 10).await.unwrap().is_empty());
+        let claim = claimed(&calendars, id).await;
+        assert!(calendars.wake(NO_TIME, 10).await.unwrap().is_empty());
+        ended(&calendars, &claim, done(&claim, "c")).await;
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_reconcile_is_raised_when_it_is_due_and_once(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert_eq!(calendars.reconcile_due(10).await.unwrap(), 0, "no cursor");
+    calendars.raise_full(id).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    ended(&calendars, &claim, full(&claim, "c")).await;
+    assert_eq!(calendars.reconcile_due(10).await.unwrap(), 0, "not due");
+    set(&pool, "next_reconcile_at = now()").await;
+    assert_eq!(calendars.reconcile_due(10).await.unwrap(), 1);
+    assert_eq!(calendars.reconcile_due(10).await.unwrap(), 0, "raised");
+    let pull = claimed(&calendars, id).await;
+    assert!(pull.reconcile);
+    let until = at(1_800_000_000);
+    let window = End {
+        cursor: None,
+        reconcile_done: Some(pull.reconcile_wanted),
+        mirrored_until: until,
+        ..done(&pull, "")
+    };
+    ended(&calendars, &pull, window).await;
+    assert_eq!(calendars.reconcile_due(10).await.unwrap(), 0, "not due");
+    calendars.raise(id, None).await.unwrap();
+    let next = claimed(&calendars, id).await;
+    assert_eq!((next.reconcile, next.mirrored_until), (false, until));
+    assert_eq!(next.cursor.as_deref(), Some("c"), "the cursor stays");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_reconcile_asked_for_during_another_is_not_lost(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_reconcile(id).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    calendars.raise_reconcile(id).await.unwrap();
+    let end = End {
+        reconcile_done: Some(claim.reconcile_wanted),
+        ..done(&claim, "c")
+    };
+    ended(&calendars, &claim, end).await;
+    assert!(claimed(&calendars, id).await.reconcile);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_cursor_is_as_old_as_its_full_sync_and_goes_when_it_dies(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_full(id).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert_eq!(claim.cursor_age, None);
+    ended(&calendars, &claim, full(&claim, "c1")).await;
+    set(&pool, "cursor_since = now() - interval '1 hour'").await;
+    let pull = claimed(&calendars, id).await;
+    ended(&calendars, &pull, done(&pull, "c2")).await;
+    calendars.raise(id, None).await.unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert!(
+        claim.cursor_age.unwrap() >= Duration::from_hours(1),
+        "a pull keeps it"
+    );
+    let dead = PutOff {
+        cursor_dead: true,
+        ..off(NO_TIME, true)
+    };
+    calendars.put_off(&claim, dead).await.unwrap().unwrap();
+    let claim = claimed(&calendars, id).await;
+    assert_eq!((claim.cursor.clone(), claim.cursor_age), (None, None));
+    ended(&calendars, &claim, full(&claim, "c3")).await;
+    assert_eq!(
+        claimed(&calendars, id).await.failures,
+        1,
+        "not over by a full sync alone"
+    );
 }

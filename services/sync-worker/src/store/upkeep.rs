@@ -28,7 +28,8 @@ impl Calendars {
                 END AS "channel_state!",
                 o.expires_at AS channel_expires_at,
                 c.last_check_at,
-                c.last_full_sync_at
+                c.last_full_sync_at,
+                c.cursor_since
             FROM sync.calendars AS c
             LEFT JOIN LATERAL (
                 SELECT h.state, h.expires_at
@@ -161,6 +162,8 @@ impl Calendars {
             UPDATE sync.calendars
             SET state = 'closed',
                 cursor = NULL,
+                cursor_since = NULL,
+                mirrored_until = NULL,
                 full_wanted = full_wanted + 1,
                 pushed_at = NULL,
                 pushing_at = NULL

@@ -10,19 +10,20 @@ use roomsync_broker::{Broker, BrokerConfig, Delivery, Failure};
 use roomsync_domain::{CalendarId, Clock as _, SystemClock, channel_token::ChannelTokens};
 use roomsync_google::{Google, GoogleConfig};
 use roomsync_postgres::DatabaseConfig;
-use roomsync_process::{ProcessConfig, TaskTracker, grpc};
+use roomsync_process::{ProcessConfig, TaskTracker, grpc, grpc::problem};
 use roomsync_proto::internal::v1::{
     self as proto,
     apply_request::Message,
     google_access_service_server::{GoogleAccessService, GoogleAccessServiceServer},
     mirror_service_server::{MirrorService, MirrorServiceServer},
+    scope::Scope,
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{method, path_regex, query_param, query_param_is_missing},
@@ -51,9 +52,13 @@ pub(super) struct Told {
     pub(super) refusals: VecDeque<Status>,
     /// The next listing's epoch was another one's.
     pub(super) already_applied: bool,
+    /// What a reconcile is told to have repaired.
+    pub(super) drift: i32,
     pub(super) acquired: usize,
     /// Which request for a unit of the budget gets none, counted from 1.
     pub(super) no_budget_at: Option<usize>,
+    /// The optional right to read settings.
+    pub(super) settings_granted: bool,
     pub(super) links: Vec<proto::WantedLink>,
     pub(super) verdicts: Vec<proto::ReportLinkRequest>,
     pub(super) coverage: Vec<proto::ReportCoverageRequest>,
@@ -90,6 +95,7 @@ impl MirrorService for BookingCommand {
             Some(refusal) => Err(refusal),
             None => Ok(Response::new(proto::ApplyResponse {
                 created: 1,
+                drift: told.drift,
                 already_applied: std::mem::take(&mut told.already_applied),
                 ..Default::default()
             })),
@@ -144,6 +150,11 @@ impl GoogleAccessService for BookingCommand {
         request: Request<proto::AcquireRequest>,
     ) -> Result<Response<proto::AcquireResponse>, Status> {
         let mut told = self.told();
+        let request = request.into_inner();
+        let of_settings = Some(proto::actor::Actor::Settings(proto::SettingsActor {}));
+        if request.actor.is_some_and(|it| it.actor == of_settings) && !told.settings_granted {
+            return Err(problem(Code::FailedPrecondition, "SCOPE_MISSING", "", &[]));
+        }
         told.acquired += 1;
         let nothing = told.no_budget_at == Some(told.acquired);
         let now = SystemClock.now();
@@ -151,11 +162,7 @@ impl GoogleAccessService for BookingCommand {
             access_token: "token".to_owned(),
             subject: SUBJECT.to_owned(),
             quota_user: "quota".to_owned(),
-            units_granted: if nothing {
-                0
-            } else {
-                request.into_inner().units
-            },
+            units_granted: if nothing { 0 } else { request.units },
             now: Some(to_proto(now)),
             not_before: Some(to_proto(now)),
             ..Default::default()
@@ -306,6 +313,22 @@ impl Fixture {
             .await;
     }
 
+    /// What Google answers when a series is expanded.
+    pub(super) async fn instances(&self, series: &str, answer: ResponseTemplate) {
+        Mock::given(method("GET"))
+            .and(path_regex(format!("/events/{series}/instances$")))
+            .respond_with(answer)
+            .mount(&self.google)
+            .await;
+    }
+
+    /// How often Google was asked for the dates of any series.
+    pub(super) async fn expanded(&self) -> usize {
+        let requests = self.google.received_requests().await.unwrap();
+        let path = |it: &&wiremock::Request| it.url.path().ends_with("/instances");
+        requests.iter().filter(path).count()
+    }
+
     /// How often Google was asked for something that holds `part` in its query.
     pub(super) async fn asked(&self, part: &str) -> usize {
         let requests = self.google.received_requests().await.unwrap();
@@ -342,6 +365,33 @@ pub(super) fn event(id: &str, hour: u32) -> Value {
         "end": { "dateTime": format!("{day}T{hour:02}:30:00Z") },
         "attendees": [{ "email": ROOM, "self": true, "responseStatus": "accepted" }],
     })
+}
+
+/// One date of a series, so many days from now.
+pub(super) fn instance(series: &str, days: i64, hour: u32) -> Value {
+    let day = SystemClock.now() + chrono::TimeDelta::days(days);
+    let (id_day, day) = (day.format("%Y%m%d"), day.format("%Y-%m-%d"));
+    json!({
+        "recurringEventId": series,
+        "id": format!("{series}_{id_day}T{hour:02}0000Z"),
+        "originalStartTime": { "dateTime": format!("{day}T{hour:02}:00:00Z") },
+        "start": { "dateTime": format!("{day}T{hour:02}:00:00Z") },
+        "end": { "dateTime": format!("{day}T{hour:02}:30:00Z") },
+        "attendees": [{ "email": ROOM, "self": true, "responseStatus": "accepted" }],
+    })
+}
+
+/// The scopes of an Apply, in words: what is listed, and how much was seen of it unless one event.
+pub(super) fn kinds(scopes: &[proto::Scope]) -> Vec<String> {
+    let kind = |scope: &proto::Scope| match scope.scope.as_ref().unwrap() {
+        Scope::EventId(id) if scope.occurrences.is_empty() => format!("no event {id}"),
+        Scope::EventId(id) => format!("event {id}"),
+        Scope::Series(series) => {
+            format!("series {} {}", series.series_id, scope.occurrences.len())
+        }
+        Scope::Window(_) => format!("window {}", scope.occurrences.len()),
+    };
+    scopes.iter().map(kind).collect()
 }
 
 /// The first delivery of a message.
@@ -389,6 +439,8 @@ fn config(google: &MockServer) -> Config {
         },
         sync: SyncConfig {
             not_found_limit: 2,
+            // A test that wants calendars to rest says so.
+            pause: Duration::ZERO,
             ..SyncConfig::default()
         },
     }

@@ -382,3 +382,82 @@ async fn of_two_channels_opened_at_once_one_stays_open(pool: PgPool) {
     assert_eq!(stopped.count(), 1);
     assert_eq!(channel_state(&fixture).await, "open");
 }
+
+/// What Google answers when the calendar's own settings are asked for.
+async fn settings(fixture: &Fixture, answer: ResponseTemplate) {
+    Mock::given(method("GET"))
+        .and(path_regex("/calendars/[^/]+$"))
+        .respond_with(answer)
+        .mount(&fixture.google)
+        .await;
+}
+
+async fn verified(fixture: &Fixture) -> proto::ReportLinkRequest {
+    let wanted = link(fixture);
+    fixture.told().links.push(wanted);
+    knows_the_room(fixture).await;
+    calendar(fixture, page(&[], None)).await;
+    watch(fixture, watched()).await;
+    link_due(fixture).await.unwrap();
+    let verdict = fixture.told().verdicts[0].clone();
+    assert_eq!(verdict.verdict(), proto::LinkVerdict::Verified);
+    verdict
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn whether_the_room_answers_by_itself_is_reported(pool: PgPool) {
+    let fixture = Fixture::new(pool).await;
+    fixture.told().settings_granted = true;
+    let answer = json!({ "autoAcceptInvitations": false });
+    settings(&fixture, ResponseTemplate::new(200).set_body_json(answer)).await;
+    assert_eq!(verified(&fixture).await.answers_by_itself, Some(false));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn without_the_right_to_read_settings_a_link_is_verified_all_the_same(pool: PgPool) {
+    let fixture = Fixture::new(pool).await;
+    assert_eq!(verified(&fixture).await.answers_by_itself, None);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_refusal_of_settings_does_the_connection_no_harm(pool: PgPool) {
+    let fixture = Fixture::new(pool).await;
+    fixture.told().settings_granted = true;
+    settings(&fixture, refusal(401, "authError")).await;
+    assert_eq!(verified(&fixture).await.answers_by_itself, None);
+    assert!(fixture.told().troubles.is_empty());
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_link_is_verified_again_when_that_is_asked_for_although_it_is_open(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    assert_eq!(verified(&fixture).await.access_role, "writer");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn pushes_through_a_channel_out_of_use_are_dropped(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    let (channels, channel) = (&fixture.worker.channels, ChannelId::new());
+    channels
+        .opening(channel, fixture.calendar.id, SUBJECT)
+        .await
+        .unwrap();
+    channels.opened(channel, "res", None).await.unwrap();
+    stop(&fixture, ResponseTemplate::new(204)).await;
+    close_calendar::stop_channels(&fixture.worker, &fixture.calendar, None, false)
+        .await
+        .unwrap();
+    let consumer = Consumer {
+        worker: fixture.worker.clone(),
+    };
+    let late = CalendarChanged {
+        calendar: fixture.calendar.id,
+        channel,
+        resource: "res".to_owned(),
+        sync: false,
+        received_at: SystemClock.now(),
+    };
+    consumer.handle(late, &delivery()).await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c1".to_owned()), false));
+    assert_eq!(fixture.asked("syncToken").await, 0);
+}

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use roomsync_broker::Failure;
 use roomsync_process::grpc::problem;
-use roomsync_proto::internal::v1::{self as proto, scope::Scope};
+use roomsync_proto::internal::v1 as proto;
 use serde_json::json;
 use sqlx::PgPool;
 use tonic::Code;
@@ -11,16 +11,7 @@ use wiremock::{
     matchers::{method, path_regex, query_param},
 };
 
-use super::fixture::{Fixture, event, page, refusal};
-
-fn kinds(scopes: &[proto::Scope]) -> Vec<String> {
-    let kind = |scope: &proto::Scope| match scope.scope.as_ref().unwrap() {
-        Scope::EventId(id) => format!("event {id}"),
-        Scope::Series(series) => format!("series {}", series.series_id),
-        Scope::Window(_) => format!("window {}", scope.occurrences.len()),
-    };
-    scopes.iter().map(kind).collect()
-}
+use super::fixture::{Fixture, event, instance, kinds, page, refusal};
 
 fn retry_after(result: Result<(), Failure>) -> Duration {
     match result {
@@ -115,18 +106,28 @@ async fn a_dead_cursor_becomes_a_full_sync(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
-async fn a_touched_series_goes_with_the_window_into_one_apply(pool: PgPool) {
+async fn a_touched_series_is_expanded_into_the_same_apply(pool: PgPool) {
     let fixture = Fixture::new(pool).await.imported("c1").await;
     let sparse = json!({ "id": "s_20261202T080000Z", "status": "cancelled" });
     let gone = json!({ "id": "gone", "status": "cancelled" });
     fixture
         .delta("c1", page(&[event("a", 9), sparse, gone], Some("c2")))
         .await;
-    fixture.window(&[event("a", 11)]).await;
+    fixture
+        .instances("s", page(&[instance("s", 1, 9)], None))
+        .await;
     fixture.push().await.unwrap();
     let told = fixture.told();
     assert_eq!(told.applies.len(), 1);
-    assert_eq!(kinds(&told.applies[0].1), ["event gone", "window 1"]);
+    assert_eq!(
+        kinds(&told.applies[0].1),
+        [
+            "event a",
+            "event gone",
+            "event s_20261202T080000Z",
+            "series s 1"
+        ]
+    );
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -352,4 +353,107 @@ async fn a_listing_that_has_begun_waits_for_the_budget(pool: PgPool) {
         1,
         "under the first claim"
     );
+}
+
+/// A page that is not the last.
+fn first_page(items: &[serde_json::Value], next: &str) -> wiremock::ResponseTemplate {
+    let first = json!({ "items": items, "accessRole": "writer", "nextPageToken": next });
+    wiremock::ResponseTemplate::new(200).set_body_json(first)
+}
+
+async fn page_of(fixture: &Fixture, token: &str, answer: wiremock::ResponseTemplate) {
+    Mock::given(method("GET"))
+        .and(path_regex("/events$"))
+        .and(query_param("pageToken", token))
+        .respond_with(answer)
+        .with_priority(1)
+        .mount(&fixture.google)
+        .await;
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_cursor_that_dies_between_two_pages_becomes_a_full_sync(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("dead").await;
+    page_of(&fixture, "p2", refusal(410, "fullSyncRequired")).await;
+    let first = first_page(&[event("half", 9)], "p2");
+    fixture.delta("dead", first).await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    let told = fixture.told();
+    assert_eq!(told.applies.len(), 1, "nothing of the half delta");
+    assert_eq!(kinds(&told.applies[0].1), ["window 1"]);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_whose_cursors_die_at_once_is_not_listed_for_ever(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.opened().await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", refusal(410, "fullSyncRequired")).await;
+    let mut waited = Vec::new();
+    waited.push(retry_after(fixture.full_sync().await));
+    for _ in 0..3 {
+        due_again(&fixture).await;
+        waited.push(retry_after(fixture.push().await));
+    }
+    assert!(
+        waited.is_sorted() && waited[3] >= waited[0] * 8,
+        "{waited:?}"
+    );
+    assert_eq!(fixture.asked("syncToken=c1").await, 4, "once a full sync");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn already_deleted_is_no_dead_cursor(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture.delta("c1", refusal(410, "deleted")).await;
+    retry_after(fixture.push().await);
+    assert_eq!(fixture.row().await, (Some("c1".to_owned()), true));
+    assert_eq!(fixture.asked("timeMin").await, 0);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_delta_that_always_ends_without_a_cursor_becomes_a_full_sync(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("odd").await;
+    fixture.delta("odd", page(&[event("a", 9)], None)).await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    for _ in 0..3 {
+        retry_after(fixture.push().await);
+        assert_eq!(fixture.row().await, (Some("odd".to_owned()), true));
+        due_again(&fixture).await;
+    }
+    assert!(fixture.told().applies.is_empty(), "it may be anything");
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_window_comes_in_pages_and_some_of_them_are_empty(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.opened().await;
+    fixture.fresh_cursor("c1").await;
+    let many = |from: usize| -> Vec<_> {
+        let ids = from..from + 1300;
+        ids.map(|number| event(&format!("e{number}"), 9)).collect()
+    };
+    Mock::given(method("GET"))
+        .and(path_regex("/events$"))
+        .and(query_param("singleEvents", "true"))
+        .respond_with(first_page(&many(0), "p2"))
+        .mount(&fixture.google)
+        .await;
+    page_of(&fixture, "p2", first_page(&[], "p3")).await;
+    page_of(&fixture, "p3", page(&many(1300), None)).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.full_sync().await.unwrap();
+    let told = fixture.told();
+    let seen = told.applies[0]
+        .1
+        .iter()
+        .map(|scope| scope.occurrences.len());
+    assert_eq!(seen.sum::<usize>(), 2600);
 }

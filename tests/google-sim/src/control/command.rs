@@ -10,7 +10,7 @@ use crate::{
     faults::Fault,
     ledger::Operation,
     push::PushFault,
-    world::{Role, When},
+    world::{Oddity, Role, When},
 };
 
 /// Names a held call over HTTP.
@@ -184,6 +184,35 @@ pub enum Command {
         event: String,
         fields: Vec<String>,
     },
+    /// Lets a copy look odd wherever it is shown; no oddities make it look as it is.
+    MakeOdd {
+        calendar: String,
+        event: String,
+        oddities: Vec<Oddity>,
+    },
+    /// Gives an event new times, one after the other, without a pause.
+    MoveEventOften {
+        calendar: String,
+        event: String,
+        times: Vec<(When, When)>,
+    },
+    /// Whether a room's calendar answers 404 to everybody while the Directory lists the room.
+    TakeCalendarAway { room: String, gone: bool },
+    /// 403 `quotaExceeded` to everything that an account writes for a while.
+    ExceedUsageLimits { user: String, lasts_ms: u64 },
+    /// Makes a user a super administrator, or an ordinary user again.
+    SetAdmin { user: String, admin: bool },
+    /// Makes (or finds) an OAuth client; answers its id and secret.
+    OauthClient {
+        name: String,
+        redirect_uris: Vec<String>,
+    },
+    /// Takes back what a user granted to a client: all its tokens die.
+    RevokeConsent { user: String, client_id: String },
+    /// What users have granted and not taken back.
+    Consents,
+    /// Signs id tokens with a new key from now on.
+    RotateKeys,
     /// Makes an access token as if the user had consented.
     UserToken { user: String, scopes: Vec<String> },
     /// Changes switches: an object with some of the fields of `Settings`.

@@ -183,6 +183,41 @@ impl Control {
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 done(self.room(&calendar).hide_fields(&event, &fields))
             }
+            Command::MakeOdd {
+                calendar,
+                event,
+                oddities,
+            } => done(self.make_odd(&calendar, &event, &oddities)),
+            Command::MoveEventOften {
+                calendar,
+                event,
+                times,
+            } => done(self.user(&calendar).move_event_often(&event, times)),
+            Command::TakeCalendarAway { room, gone } => {
+                done(self.room(&room).take_calendar_away(gone))
+            }
+            Command::ExceedUsageLimits { user, lasts_ms } => {
+                self.user(&user)
+                    .exceed_usage_limits(Duration::from_millis(lasts_ms));
+                Ok(Value::Null)
+            }
+            Command::SetAdmin { user, admin } => done(self.user(&user).set_admin(admin)),
+            Command::OauthClient {
+                name,
+                redirect_uris,
+            } => {
+                let uris: Vec<&str> = redirect_uris.iter().map(String::as_str).collect();
+                told(self.oauth_client(&name, &uris))
+            }
+            Command::RevokeConsent { user, client_id } => {
+                self.revoke_consent(&user, &client_id);
+                Ok(Value::Null)
+            }
+            Command::Consents => told(self.consents()),
+            Command::RotateKeys => {
+                self.rotate_keys();
+                Ok(Value::Null)
+            }
             Command::UserToken { user, scopes } => {
                 let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
                 told(self.user_token(&user, &scopes))

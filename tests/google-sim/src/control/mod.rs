@@ -6,9 +6,12 @@
 
 mod client;
 mod command;
+mod consent;
 mod entry;
 mod execute;
 pub(crate) mod http;
+mod mischief;
+mod mischief_client;
 mod org;
 mod people;
 mod series;

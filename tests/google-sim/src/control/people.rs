@@ -208,7 +208,10 @@ impl RoomControl {
             .act(|world| world.hide_fields(&self.mail, event, fields))?)
     }
 
-    fn change(&self, change: impl FnOnce(&mut crate::world::Calendar)) -> Result<(), ControlError> {
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&mut crate::world::Calendar),
+    ) -> Result<(), ControlError> {
         Ok(self
             .control
             .core

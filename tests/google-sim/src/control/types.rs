@@ -101,11 +101,17 @@ impl Answer {
 /// A user to add to an organisation.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent property of an account"
+)]
 pub struct NewUser {
     /// The primary address, which is also the id of the user's calendar.
     pub mail: String,
     /// A super administrator of the organisation.
     pub admin: bool,
+    /// An administrator of resources and users only.
+    pub delegated_admin: bool,
     /// Further addresses.
     pub aliases: Vec<String>,
     /// Time zone of the user's calendar; UTC if empty.

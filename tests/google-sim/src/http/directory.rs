@@ -1,4 +1,4 @@
-//! The Directory's `resources.calendars`.
+//! The Directory's `resources.calendars` and `users`.
 
 use std::sync::Arc;
 
@@ -40,6 +40,19 @@ pub(super) async fn list(
         )
     })
     .map(json_answer)
+}
+
+pub(super) async fn user(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Extension(Parameters(parameters)): Extension<Parameters>,
+    Path(user): Path<String>,
+) -> Result<Response, ApiError> {
+    let public = parameters
+        .iter()
+        .any(|(name, value)| name == "viewType" && value == "domain_public");
+    core.read(|world| world.show_user(&caller, &user, public))
+        .map(json_answer)
 }
 
 pub(super) async fn get(

@@ -1,4 +1,4 @@
-//! `events`: list, instances, get, insert, patch, update, delete.
+//! `events`: list, instances, get, insert, patch, update, move, delete.
 
 use std::sync::Arc;
 
@@ -17,7 +17,10 @@ use super::{
     preconditions,
 };
 use crate::{
-    scopes::{CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_READONLY},
+    scopes::{
+        CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_FREEBUSY, EVENTS_OWNED, EVENTS_OWNED_READONLY,
+        EVENTS_READONLY,
+    },
     sim::Core,
     world::{ApiError, Caller, ListQuery, Role, World},
 };
@@ -28,9 +31,10 @@ pub(super) async fn list(
     Extension(Named(calendar)): Extension<Named>,
     Extension(Parameters(parameters)): Extension<Parameters>,
 ) -> Result<Response, ApiError> {
-    let query = ListQuery::read(&parameters)?;
+    let mut query = ListQuery::read(&parameters)?;
     core.read(|world| {
         let role = role_of(world, &caller, &calendar)?;
+        world.limit_to_times(role, &mut query)?;
         world.list(&calendar, role, &query).map(json_answer)
     })
 }
@@ -55,15 +59,19 @@ pub(super) async fn get(
     State(core): State<Arc<Core>>,
     Extension(caller): Extension<Caller>,
     Extension(Named(calendar)): Extension<Named>,
+    Extension(Parameters(parameters)): Extension<Parameters>,
     Path((_, event)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let max_attendees = ListQuery::read(&parameters)?.max_attendees;
     core.read(|world| {
         let role = role_of(world, &caller, &calendar)?;
         if preconditions::is_known(&headers, &world.find(&calendar, &event)?.etag()) {
             return Ok(StatusCode::NOT_MODIFIED.into_response());
         }
-        world.view_for(&calendar, &event, role).map(json_answer)
+        world
+            .view_few(&calendar, &event, role, max_attendees)
+            .map(json_answer)
     })
 }
 
@@ -122,6 +130,27 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+/// `events.move`: the destination becomes the organizer.
+pub(super) async fn move_event(
+    State(core): State<Arc<Core>>,
+    Extension(caller): Extension<Caller>,
+    Extension(Named(calendar)): Extension<Named>,
+    Extension(Parameters(parameters)): Extension<Parameters>,
+    Path((_, event)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    let destination = parameters
+        .iter()
+        .find(|(name, _)| name == "destination")
+        .map(|(_, value)| value.to_lowercase())
+        .ok_or_else(|| ApiError::required("destination"))?;
+    core.act(|world| {
+        writer(world, &caller, &calendar)?;
+        let role = writer(world, &caller, &destination)?;
+        world.hand_over(&calendar, &event, &destination)?;
+        world.view_for(&destination, &event, role).map(json_answer)
+    })
+}
+
 /// A change of an existing event: role, existence and etag first, the new copy as the answer.
 fn change(
     core: &Arc<Core>,
@@ -146,10 +175,17 @@ pub(super) fn role_of(world: &World, caller: &Caller, calendar: &str) -> Result<
         .role(calendar, &caller.subject)
         .ok_or_else(ApiError::not_found)?;
     let all_calendars = [CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_READONLY];
-    if role < Role::Owner && !caller.has_any(&all_calendars) {
-        return Err(ApiError::insufficient_scope());
+    if calendar.is_created_by(caller) || caller.has_any(&all_calendars) {
+        return Ok(role);
     }
-    Ok(role)
+    if role == Role::Owner && caller.has_any(&[EVENTS_OWNED, EVENTS_OWNED_READONLY]) {
+        return Ok(role);
+    }
+    // A token for free and busy sees times, whatever its owner may see.
+    if caller.has_any(&[EVENTS_FREEBUSY]) {
+        return Ok(Role::FreeBusyReader);
+    }
+    Err(ApiError::insufficient_scope())
 }
 
 fn writer(world: &World, caller: &Caller, calendar: &str) -> Result<Role, ApiError> {
@@ -157,7 +193,9 @@ fn writer(world: &World, caller: &Caller, calendar: &str) -> Result<Role, ApiErr
     if !role.may_write() {
         return Err(ApiError::writer_needed());
     }
-    if role < Role::Owner && !caller.has_any(&[CALENDAR, EVENTS]) {
+    let own = role == Role::Owner && caller.has_any(&[EVENTS_OWNED]);
+    let created = world.calendar(calendar)?.is_created_by(caller);
+    if !own && !created && !caller.has_any(&[CALENDAR, EVENTS]) {
         return Err(ApiError::insufficient_scope());
     }
     Ok(role)

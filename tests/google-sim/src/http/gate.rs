@@ -11,15 +11,18 @@ use axum::{
 use chrono::Utc;
 
 use super::{
+    calendars,
     envelope::{self, Reason},
+    free_busy, token,
     wire::Cut,
 };
 use crate::{
     faults::Effect,
     ledger::{Call, Operation},
     scopes::{
-        CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_OWNED, EVENTS_OWNED_READONLY, EVENTS_READONLY,
-        RESOURCES, RESOURCES_READONLY,
+        APP_CREATED, CALENDAR, CALENDAR_READONLY, EVENTS, EVENTS_FREEBUSY, EVENTS_OWNED,
+        EVENTS_OWNED_READONLY, EVENTS_READONLY, RESOURCES, RESOURCES_READONLY, USERS,
+        USERS_READONLY,
     },
     sim::Core,
     world::{ApiError, Caller},
@@ -98,9 +101,13 @@ pub(super) async fn gate(
         reason: None,
     });
     core.changes.send_modify(|count| *count += 1);
-    let effect = core.faults.meet(operation, calendar.as_deref(), later_page);
+    let chaos = core.read(|world| world.settings.call_chaos.clone());
+    let effect = core
+        .faults
+        .meet(operation, calendar.as_deref(), later_page)
+        .or_else(|| chaos?.fate(&core.dice, operation));
     request.extensions_mut().insert(Parameters(parameters));
-    if let Some(calendar) = calendar {
+    if let Some(calendar) = calendar.clone() {
         request.extensions_mut().insert(Named(calendar));
     }
     let passport = Passport {
@@ -109,7 +116,7 @@ pub(super) async fn gate(
         quota_user,
     };
     let run = carry_out(&core, passport, request, next);
-    let response = play(&core, &cut, effect, run).await;
+    let response = play(&core, &cut, operation, calendar.as_deref(), effect, run).await;
     let reason = response
         .extensions()
         .get::<Reason>()
@@ -124,6 +131,8 @@ pub(super) async fn gate(
 async fn play(
     core: &Arc<Core>,
     cut: &Cut,
+    operation: Operation,
+    calendar: Option<&str>,
     effect: Option<Effect>,
     run: impl Future<Output = Response>,
 ) -> Response {
@@ -135,6 +144,9 @@ async fn play(
             retry_after,
             newer_envelope,
         }) => {
+            if operation.is_oauth() {
+                return token::refuse(status, &reason, &reason);
+            }
             let newer = newer_envelope || core.read(|world| world.settings.newer_envelope);
             envelope::refuse(
                 &envelope::made_up(status, &reason),
@@ -145,6 +157,7 @@ async fn play(
         Some(Effect::Html502) => envelope::html_502(),
         Some(Effect::Garbage) => envelope::garbage(),
         Some(Effect::WithoutSyncToken) => envelope::without(run.await, "nextSyncToken").await,
+        Some(Effect::WithoutItems) => envelope::without(run.await, "items").await,
         Some(Effect::CloseConnection) => {
             cut.cut();
             closed(Response::default())
@@ -156,6 +169,16 @@ async fn play(
         }
         Some(Effect::Delay { delay }) => {
             tokio::time::sleep(delay).await;
+            run.await
+        }
+        Some(Effect::Share {
+            with,
+            role,
+            tokens_survive,
+        }) => {
+            if let Some(calendar) = calendar {
+                core.act(|world| world.share_in_passing(calendar, &with, role, tokens_survive));
+            }
             run.await
         }
         Some(Effect::Hold { hold }) => {
@@ -212,9 +235,9 @@ async fn carry_out(
     }
 }
 
-/// The caller of a call that may go on; the token endpoint has none.
+/// The caller of a call that may go on; OAuth's endpoints have none.
 fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiError> {
-    if passport.operation == Operation::Token {
+    if passport.operation.is_oauth() {
         return Ok(None);
     }
     let caller = passport.caller?;
@@ -235,6 +258,9 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
     if !caller.has_any(scopes_for(passport.operation)) {
         return Err(ApiError::insufficient_scope());
     }
+    if passport.operation.writes() {
+        core.read(|world| world.check_usage_limits(&caller.subject))?;
+    }
     let off = core.read(|world| {
         world
             .user(&caller.subject)
@@ -242,7 +268,7 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
     });
     let directory = matches!(
         passport.operation,
-        Operation::ResourcesList | Operation::ResourcesGet
+        Operation::ResourcesList | Operation::ResourcesGet | Operation::UsersGet
     );
     if off && !directory {
         return Err(ApiError::not_a_calendar_user());
@@ -263,12 +289,20 @@ fn scopes_for(operation: Operation) -> &'static [&'static str] {
             EVENTS_READONLY,
             EVENTS_OWNED,
             EVENTS_OWNED_READONLY,
+            EVENTS_FREEBUSY,
+            APP_CREATED,
         ],
-        Operation::Insert | Operation::Patch | Operation::Update | Operation::Delete => {
-            &[CALENDAR, EVENTS, EVENTS_OWNED]
-        }
+        Operation::Insert
+        | Operation::Patch
+        | Operation::Update
+        | Operation::Move
+        | Operation::Delete => &[CALENDAR, EVENTS, EVENTS_OWNED, APP_CREATED],
         Operation::ResourcesList | Operation::ResourcesGet => &[RESOURCES, RESOURCES_READONLY],
-        Operation::Token => &[],
+        Operation::CalendarGet => &calendars::READ,
+        Operation::CalendarInsert => &calendars::WRITE,
+        Operation::FreeBusy => &free_busy::SCOPES,
+        Operation::UsersGet => &[USERS, USERS_READONLY],
+        Operation::Authorize | Operation::Revoke | Operation::Certs | Operation::Token => &[],
     }
 }
 

@@ -3,9 +3,12 @@
 //! To add an endpoint: a route here, its `Operation`, its scopes in `gate`, a handler that returns
 //! `Result<Response, ApiError>`.
 
+mod calendars;
+mod consent;
 mod directory;
 mod envelope;
 mod events;
+mod free_busy;
 mod gate;
 mod preconditions;
 mod token;
@@ -43,6 +46,8 @@ pub(crate) async fn serve(listener: TcpListener, core: Arc<Core>) {
 
 fn routes(core: Arc<Core>) -> Router {
     let google = Router::new()
+        .route("/calendar/v3/calendars", post(calendars::insert))
+        .route("/calendar/v3/calendars/{calendar}", get(calendars::get))
         .route(
             "/calendar/v3/calendars/{calendar}/events",
             get(events::list).post(events::insert),
@@ -62,6 +67,12 @@ fn routes(core: Arc<Core>) -> Router {
             "/calendar/v3/calendars/{calendar}/events/{event}/instances",
             get(events::instances),
         )
+        .route(
+            "/calendar/v3/calendars/{calendar}/events/{event}/move",
+            post(events::move_event),
+        )
+        .route("/calendar/v3/freeBusy", post(free_busy::query))
+        .route("/admin/directory/v1/users/{user}", get(directory::user))
         .route("/calendar/v3/channels/stop", post(watch::stop))
         .route(
             "/admin/directory/v1/customer/{customer}/resources/calendars",
@@ -72,6 +83,9 @@ fn routes(core: Arc<Core>) -> Router {
             get(directory::get),
         )
         .route("/token", post(token::exchange))
+        .route("/revoke", post(consent::revoke))
+        .route("/o/oauth2/v2/auth", get(consent::authorize))
+        .route("/oauth2/v3/certs", get(consent::certs))
         .route_layer(from_fn_with_state(core.clone(), gate::gate));
     Router::new()
         .merge(google)

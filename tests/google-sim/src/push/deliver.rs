@@ -12,7 +12,7 @@ const AGENT: &str = "APIs-Google; (+https://developers.google.com/webmasters/API
 /// Sends a message on its way. The faults that wait for it are used up at once, so that what
 /// becomes of several changes does not depend on the order in which tasks run.
 pub(crate) fn send(core: &Arc<Core>, message: Message) {
-    let plan = core.pushes.plan(message);
+    let plan = plan(core, message);
     let task = core.clone();
     core.spawn(async move {
         tokio::time::sleep(task.read(|world| world.settings.push_delay)).await;
@@ -22,8 +22,13 @@ pub(crate) fn send(core: &Arc<Core>, message: Message) {
 
 /// Sends a message and returns when it was delivered, given up, lost or kept back.
 pub(crate) async fn send_and_wait(core: &Arc<Core>, message: Message) {
-    let plan = core.pushes.plan(message);
+    let plan = plan(core, message);
     follow(core, plan).await;
+}
+
+fn plan(core: &Core, message: Message) -> Plan {
+    let chaos = core.read(|world| world.settings.push_chaos.clone());
+    core.pushes.plan(message, chaos.as_ref())
 }
 
 async fn follow(core: &Arc<Core>, plan: Plan) {

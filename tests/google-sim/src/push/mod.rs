@@ -14,7 +14,11 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{settings::millis, world::Message};
+use crate::{
+    chaos::{Dice, PushChaos},
+    settings::millis,
+    world::Message,
+};
 
 pub(crate) use deliver::{clear_faults, send, send_and_wait};
 
@@ -106,6 +110,7 @@ pub struct Push {
 #[derive(Debug, Default)]
 pub(crate) struct Pushes {
     state: Mutex<State>,
+    dice: Dice,
 }
 
 #[derive(Debug, Default)]
@@ -157,9 +162,10 @@ impl Pushes {
         }
     }
 
-    /// Uses up the first fault that meets a message.
-    fn plan(&self, mut message: Message) -> Plan {
-        let effect = self.lock().meet(&message.calendar);
+    /// Uses up the first fault that meets a message; what meets none is left to chaos.
+    fn plan(&self, mut message: Message, chaos: Option<&PushChaos>) -> Plan {
+        let fault = self.lock().meet(&message.calendar);
+        let effect = fault.or_else(|| chaos?.fate(&self.dice));
         match effect {
             None => Plan::Each(vec![message], Duration::ZERO),
             Some(PushEffect::Drop) => {

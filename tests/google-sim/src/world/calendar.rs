@@ -1,4 +1,4 @@
-//! A calendar: a user's primary one or a room's. Secondary calendars will be a third kind.
+//! A calendar: a user's primary one, a room's, or a secondary one.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,15 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{
+    calendars::Created,
     error::ApiError,
     event::{Copy, State},
+    grants::Caller,
     ids,
     roles::Role,
     state::{Effect, World},
 };
+use crate::scopes::APP_CREATED;
 
 #[derive(Debug)]
 pub(crate) struct Calendar {
@@ -22,10 +25,14 @@ pub(crate) struct Calendar {
     pub(crate) zone: Tz,
     /// Present if it belongs to a room.
     pub(crate) room: Option<Room>,
+    /// Present if it is a secondary one.
+    pub(crate) created: Option<Created>,
     pub(crate) acl: BTreeMap<String, Role>,
     /// Grows with every change of access; sync tokens of earlier generations are dead.
     pub(crate) generation: u64,
     pub(crate) push_supported: bool,
+    /// It answers 404 to everybody.
+    pub(crate) gone: bool,
     pub(crate) resource_id: String,
     pub(crate) events: BTreeMap<String, Copy>,
     /// Injected items of listings, each with the world's count when it came.
@@ -47,13 +54,24 @@ impl Calendar {
             summary: summary.to_owned(),
             zone,
             room,
+            created: None,
             acl: BTreeMap::new(),
             generation: 0,
             push_supported: true,
+            gone: false,
             resource_id: ids::random(27),
             events: BTreeMap::new(),
             odd: Vec::new(),
         }
+    }
+
+    /// Whether scope `calendar.app.created` reaches it for a caller.
+    pub(crate) fn is_created_by(&self, caller: &Caller) -> bool {
+        let own = self
+            .created
+            .as_ref()
+            .is_some_and(|created| created.with == caller.client);
+        own && caller.has_any(&[APP_CREATED])
     }
 }
 
@@ -140,8 +158,27 @@ impl World {
         Ok(())
     }
 
+    /// A change of access in the middle of something, which lets sync tokens die or not.
+    pub(crate) fn share_in_passing(
+        &mut self,
+        calendar: &str,
+        with: &str,
+        role: Option<Role>,
+        tokens_survive: bool,
+    ) {
+        // A fault of a calendar that does not exist changes nothing.
+        let shared = self.share(calendar, with, role);
+        if let (Ok(()), true, Ok(calendar)) = (shared, tokens_survive, self.calendar_mut(calendar))
+        {
+            calendar.generation -= 1;
+        }
+    }
+
     /// What somebody may do with a calendar.
     pub(crate) fn role(&self, calendar: &Calendar, who: &str) -> Option<Role> {
+        if calendar.gone {
+            return None;
+        }
         if calendar.mail == who {
             return Some(Role::Owner);
         }

@@ -156,9 +156,10 @@ impl World {
     /// A notification of a change for each live channel on a calendar. Numbers grow in leaps.
     pub(super) fn messages_for(&mut self, calendar: &str) -> Vec<Message> {
         let now = self.now;
+        let after_stop = self.settings.push_after_stop;
         self.channels
             .values_mut()
-            .filter(|row| row.calendar == calendar && row.is_live(now))
+            .filter(|row| row.calendar == calendar && row.posts(now, after_stop))
             .map(|row| {
                 row.number += ids::step(1_000);
                 row.message("exists")
@@ -192,6 +193,11 @@ impl World {
 impl ChannelRow {
     fn is_live(&self, now: DateTime<Utc>) -> bool {
         !self.stopped && self.expires > now
+    }
+
+    /// Whether it still notifies: Google is seen to go on after a stop.
+    fn posts(&self, now: DateTime<Utc>, after_stop: bool) -> bool {
+        self.is_live(now) || after_stop && self.expires > now
     }
 
     fn message(&self, state: &'static str) -> Message {

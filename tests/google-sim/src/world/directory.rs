@@ -39,6 +39,13 @@ impl Resource {
         }
     }
 
+    /// A similar room: in the same building, with as many seats.
+    pub(crate) fn can_stand_in_for(&self, other: &Self) -> bool {
+        self.mail != other.mail
+            && self.building == other.building
+            && self.capacity >= other.capacity
+    }
+
     fn show(&self) -> Value {
         json!({
             "kind": KIND,
@@ -137,7 +144,7 @@ impl World {
     fn administered(&self, caller: &Caller, customer: &str) -> Result<&Org, ApiError> {
         let user = self
             .user(&caller.subject)
-            .filter(|user| user.admin)
+            .filter(|user| user.is_any_admin())
             .ok_or_else(ApiError::not_an_admin)?;
         let org = self
             .orgs

@@ -81,6 +81,17 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn reader_needed() -> Self {
+        Self {
+            domain: "calendar",
+            ..Self::new(
+                403,
+                "requiredAccessLevel",
+                "You need to have reader access to this calendar.",
+            )
+        }
+    }
+
     pub(crate) fn non_organizer() -> Self {
         Self {
             domain: "calendar",
@@ -113,6 +124,13 @@ impl ApiError {
             domain: "usageLimits",
             detail: Some("RATE_LIMIT_EXCEEDED"),
             ..Self::new(status, "rateLimitExceeded", "Rate Limit Exceeded")
+        }
+    }
+
+    pub(crate) fn usage_limits_exceeded() -> Self {
+        Self {
+            domain: "usageLimits",
+            ..Self::new(403, "quotaExceeded", "Calendar usage limits exceeded.")
         }
     }
 

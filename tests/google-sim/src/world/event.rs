@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{error::ApiError, when::When};
+use super::{error::ApiError, oddity::Oddity, when::When};
 
 /// The fields that a client writes. Those below `transparency` belong to one copy alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +116,8 @@ pub(crate) struct Copy {
     pub(crate) request: u64,
     /// Fields left out wherever the copy is listed.
     pub(crate) hidden: BTreeSet<String>,
+    /// How it looks other than it is.
+    pub(crate) oddities: BTreeSet<Oddity>,
     /// Present in exceptions of a series.
     pub(crate) origin: Option<Origin>,
     /// What the times and lines of a series were before, each with the world's count at its end.

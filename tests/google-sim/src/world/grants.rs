@@ -58,23 +58,48 @@ pub(crate) struct GrantError {
     pub(crate) status: u16,
     pub(crate) error: &'static str,
     pub(crate) description: String,
+    /// `error_subtype`, of the organisation's session control.
+    pub(crate) subtype: Option<&'static str>,
 }
 
 impl GrantError {
-    fn invalid_grant(description: &str) -> Self {
+    fn new(status: u16, error: &'static str, description: &str) -> Self {
         Self {
-            status: 400,
-            error: "invalid_grant",
+            status,
+            error,
             description: description.to_owned(),
+            subtype: None,
         }
     }
 
+    pub(super) fn invalid_grant(description: &str) -> Self {
+        Self::new(400, "invalid_grant", description)
+    }
+
+    pub(super) fn revoked() -> Self {
+        Self::invalid_grant("Token has been expired or revoked.")
+    }
+
+    pub(super) fn invalid_client() -> Self {
+        Self::new(401, "invalid_client", "Unauthorized")
+    }
+
+    pub(super) fn redirect_uri_mismatch() -> Self {
+        Self::new(400, "redirect_uri_mismatch", "Bad Request")
+    }
+
+    pub(crate) fn missing(parameter: &str) -> Self {
+        let description = format!("Missing required parameter: {parameter}");
+        Self::new(400, "invalid_request", &description)
+    }
+
+    pub(crate) fn unsupported() -> Self {
+        Self::new(400, "unsupported_grant_type", "Invalid grant_type")
+    }
+
     fn unauthorized_client() -> Self {
-        Self {
-            status: 401,
-            error: "unauthorized_client",
-            description: "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.".to_owned(),
-        }
+        let description = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested.";
+        Self::new(401, "unauthorized_client", description)
     }
 }
 
@@ -112,11 +137,8 @@ impl World {
         let account = &self.accounts[&claims.iss].shown;
         let scopes: BTreeSet<String> = claims.scope.split_whitespace().map(str::to_owned).collect();
         if scopes.is_empty() {
-            return Err(GrantError {
-                status: 400,
-                error: "invalid_scope",
-                description: "Invalid OAuth scope or ID token audience provided.".to_owned(),
-            });
+            let description = "Invalid OAuth scope or ID token audience provided.";
+            return Err(GrantError::new(400, "invalid_scope", description));
         }
         let subject = match &claims.sub {
             None => account.client_email.clone(),
@@ -162,25 +184,19 @@ impl World {
         Ok(token.caller.clone())
     }
 
-    /// Counts a call against a quota user's minute; false if the quota is used up.
-    pub(crate) fn admit(&mut self, client: &str, quota_user: &str) -> bool {
-        let Some(most) = self.settings.quota_per_user_per_minute else {
-            return true;
-        };
-        let begin = self.now - chrono::Duration::minutes(1);
-        let calls = self
-            .calls
-            .entry((client.to_owned(), quota_user.to_owned()))
-            .or_default();
-        calls.retain(|at| *at > begin);
-        let admitted = calls.len() < most as usize;
-        if admitted {
-            calls.push(self.now);
-        }
-        admitted
+    /// Whose token this is, and which client's.
+    pub(super) fn owner_of(&self, token: &str) -> Option<(String, String)> {
+        let caller = &self.tokens.get(token)?.caller;
+        Some((caller.subject.clone(), caller.client.clone()))
     }
 
-    fn issue(&mut self, caller: Caller) -> String {
+    /// Lets a client's access tokens of a user die.
+    pub(super) fn forget_tokens(&mut self, user: &str, client: &str) {
+        self.tokens
+            .retain(|_, token| token.caller.subject != user || token.caller.client != client);
+    }
+
+    pub(super) fn issue(&mut self, caller: Caller) -> String {
         let token = format!("ya29.{}", ids::random(40));
         let lifetime = chrono::Duration::from_std(self.settings.token_lifetime)
             .unwrap_or(chrono::Duration::hours(1));

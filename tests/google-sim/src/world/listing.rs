@@ -14,6 +14,7 @@ use super::{
     state::World,
     view::{View, stamp},
 };
+use crate::settings::FreeBusyListing;
 
 /// Google's page size where the caller asks for none, and its largest.
 const USUAL_PAGE: usize = 250;
@@ -56,8 +57,21 @@ impl World {
             query,
             cursor,
             listing,
-            query.can_be_synced(),
+            query.can_be_synced()
+                && (role > Role::FreeBusyReader || self.settings.free_busy_sync_tokens),
         ))
+    }
+
+    /// Second hand: a free/busy reader's listing is one of single events, asked for or not.
+    pub(crate) fn limit_to_times(&self, role: Role, query: &mut ListQuery) -> Result<(), ApiError> {
+        if role > Role::FreeBusyReader {
+            return Ok(());
+        }
+        query.single_events = true;
+        match self.settings.free_busy_listing {
+            FreeBusyListing::Times => Ok(()),
+            FreeBusyListing::Refused => Err(ApiError::reader_needed()),
+        }
     }
 
     /// Writes one page of a listing.

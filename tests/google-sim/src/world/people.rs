@@ -22,9 +22,17 @@ pub(crate) struct Org {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent property of an account"
+)]
 pub(crate) struct User {
     pub(crate) org: String,
+    /// What never changes about the account, `sub` of its id tokens.
+    pub(crate) id: String,
     pub(crate) admin: bool,
+    /// An administrator of resources and users, not of everything.
+    pub(crate) delegated_admin: bool,
     pub(crate) aliases: BTreeSet<String>,
     pub(crate) suspended: bool,
     pub(crate) calendar_off: bool,
@@ -47,12 +55,15 @@ impl World {
         if !mail.contains('@') {
             return Err(ControlError::Invalid("a user needs an address".to_owned()));
         }
+        let number = self.count();
         let org = self.org_mut(domain)?;
         org.users.insert(
             mail.clone(),
             User {
                 org: domain.to_owned(),
+                id: format!("1{number:020}"),
                 admin: user.admin,
+                delegated_admin: user.delegated_admin,
                 aliases: user
                     .aliases
                     .iter()
@@ -140,6 +151,12 @@ impl World {
     /// A user by primary address.
     pub(crate) fn user(&self, mail: &str) -> Option<&User> {
         self.orgs.values().find_map(|org| org.users.get(mail))
+    }
+
+    /// The primary addresses of all users.
+    pub(crate) fn user_mails(&self) -> Vec<String> {
+        let orgs = self.orgs.values();
+        orgs.flat_map(|org| org.users.keys().cloned()).collect()
     }
 
     /// The primary address behind an address of a user; any other address as it is.

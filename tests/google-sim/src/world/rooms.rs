@@ -53,6 +53,7 @@ impl World {
         }
         let declined = self.conflicts(calendar, copy);
         let allowed = self.may_book(calendar, &copy.organizer);
+        let taken = declined.is_none();
         let (answer, dates) = match declined {
             Some(dates) if allowed => (Answer::Accepted, dates),
             _ => (Answer::Declined, Vec::new()),
@@ -64,6 +65,9 @@ impl World {
             let _ = self.respond(mail, &date, Answer::Declined);
         }
         self.ask_about_exceptions(mail, event);
+        if taken && allowed {
+            self.book_similar(mail, event);
+        }
     }
 
     /// Dates that became exceptions before their series was answered still wait for an answer.
@@ -83,7 +87,7 @@ impl World {
 
     /// The dates of a series on which the room is taken; `None` if there are too many of them, or
     /// if the room is taken when a single event wants it.
-    fn conflicts(&self, room: &Calendar, asked: &Copy) -> Option<Vec<String>> {
+    pub(super) fn conflicts(&self, room: &Calendar, asked: &Copy) -> Option<Vec<String>> {
         if !asked.is_master() {
             let span = asked.span(room.zone);
             return busy(room, asked, span).is_empty().then(Vec::new);
@@ -109,7 +113,7 @@ impl World {
 
     /// Whether a booker has the right to book: by the domain's setting, by reading the calendar,
     /// or as a super administrator.
-    fn may_book(&self, room: &Calendar, booker: &str) -> bool {
+    pub(super) fn may_book(&self, room: &Calendar, booker: &str) -> bool {
         let colleague = self
             .calendar(booker)
             .is_ok_and(|calendar| calendar.org == room.org);

@@ -39,7 +39,9 @@ impl World {
         let calendar = calendar.to_lowercase();
         self.singled_out(&calendar, id, |world| {
             world.answer_everywhere(&calendar, id, answer)
-        })
+        })?;
+        self.release_rooms(&calendar, id);
+        Ok(())
     }
 
     fn answer_everywhere(
@@ -125,6 +127,7 @@ impl World {
             created: self.now,
             updated: self.now,
             hidden: BTreeSet::new(),
+            oddities: BTreeSet::new(),
             former: Vec::new(),
             ..main.clone()
         };

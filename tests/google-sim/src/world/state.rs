@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::{
     calendar::Calendar,
     channels::{ChannelRow, Message},
+    consent::Consents,
     grants::{Account, Token},
     people::Org,
 };
@@ -26,6 +27,11 @@ pub(crate) struct World {
     pub(super) tokens: HashMap<String, Token>,
     pub(super) channels: BTreeMap<(String, String), ChannelRow>,
     pub(super) calls: HashMap<(String, String), Vec<DateTime<Utc>>>,
+    pub(super) consents: Consents,
+    /// Which of the process's keys signs id tokens.
+    pub(crate) signing_key: usize,
+    /// Accounts that cannot write, each with when they can again.
+    pub(super) read_only: BTreeMap<String, DateTime<Utc>>,
     pub(super) effects: Vec<Effect>,
     /// Counts every change of anything.
     pub(super) last_count: u64,
@@ -56,6 +62,9 @@ impl World {
             tokens: HashMap::new(),
             channels: BTreeMap::new(),
             calls: HashMap::new(),
+            consents: Consents::default(),
+            signing_key: 0,
+            read_only: BTreeMap::new(),
             effects: Vec::new(),
             last_count: 0,
         }

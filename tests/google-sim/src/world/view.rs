@@ -42,9 +42,24 @@ impl World {
 
     /// A copy as somebody with this role sees it.
     pub(crate) fn view_for(&self, calendar: &str, id: &str, role: Role) -> Result<Value, ApiError> {
+        self.view_few(calendar, id, role, None)
+    }
+
+    /// A copy as somebody with this role sees it, with a limit to its guest list.
+    pub(crate) fn view_few(
+        &self,
+        calendar: &str,
+        id: &str,
+        role: Role,
+        max_attendees: Option<usize>,
+    ) -> Result<Value, ApiError> {
         let copy = self.find(calendar, id)?;
         let calendar = self.calendar(calendar)?;
-        Ok(self.show(calendar, &copy, View::of(calendar, role)))
+        let view = View {
+            max_attendees,
+            ..View::of(calendar, role)
+        };
+        Ok(self.show(calendar, &copy, view))
     }
 
     /// All copies as the owner of the calendar sees them.
@@ -65,8 +80,13 @@ impl World {
         Ok(attendees.iter().map(|entry| json!(entry)).collect())
     }
 
-    /// A copy in Google's JSON.
-    pub(crate) fn show(&self, calendar: &Calendar, copy: &Copy, view: View) -> Value {
+    /// A copy in Google's JSON, as it is.
+    pub(super) fn show_plain(
+        &self,
+        calendar: &Calendar,
+        copy: &Copy,
+        view: View,
+    ) -> Map<String, Value> {
         let mut item = Map::new();
         let mut put = |name: &str, value: Value| {
             item.insert(name.to_owned(), value);
@@ -84,18 +104,19 @@ impl World {
             shown
         };
         if copy.state == State::Tombstone {
-            return Value::Object(item);
+            return item;
         }
         let stripped = !copy.is_live() && view.strip_cancelled;
         let sparse = stripped && self.settings.sparse_tombstones;
-        if let Some(origin) = copy.origin.as_ref().filter(|_| !sparse) {
+        let times_only = view.role == Role::FreeBusyReader;
+        if let Some(origin) = copy.origin.as_ref().filter(|_| !sparse && !times_only) {
             put("recurringEventId", json!(origin.master));
             put("originalStartTime", time(&origin.start));
         }
         // A guest's calendar keeps no details of a date that the organizer cancelled.
         let of_guest = copy.origin.is_some() && copy.organizer != calendar.mail;
         if stripped || !copy.is_live() && of_guest {
-            return Value::Object(item);
+            return item;
         }
         let content = &copy.content;
         for (name, when) in [("start", &content.start), ("end", &content.end)] {
@@ -103,8 +124,8 @@ impl World {
                 put(name, time(when));
             }
         }
-        if view.role == Role::FreeBusyReader {
-            return Value::Object(item);
+        if times_only {
+            return item;
         }
         if content.is_series() {
             put("recurrence", json!(content.recurrence));
@@ -128,13 +149,13 @@ impl World {
         );
         if copy.is_private() && !view.role.sees_private() {
             put("visibility", json!(content.visibility));
-            return Value::Object(item);
+            if self.settings.shells_show_organizer {
+                put("organizer", person(calendar, &copy.organizer));
+            }
+            return item;
         }
         self.put_details(&mut item, calendar, copy, view);
-        for field in &copy.hidden {
-            item.remove(field);
-        }
-        Value::Object(item)
+        item
     }
 
     fn put_details(
@@ -145,13 +166,6 @@ impl World {
         view: View,
     ) {
         let content = &copy.content;
-        let person = |mail: &str| {
-            if mail == calendar.mail {
-                json!({"email": mail, "self": true})
-            } else {
-                json!({"email": mail})
-            }
-        };
         let mut put = |name: &str, value: Value| {
             item.insert(name.to_owned(), value);
         };
@@ -162,8 +176,8 @@ impl World {
                 copy.id
             )),
         );
-        put("organizer", person(&copy.organizer));
-        put("creator", person(&copy.creator));
+        put("organizer", person(calendar, &copy.organizer));
+        put("creator", person(calendar, &copy.creator));
         put(
             "reminders",
             content
@@ -278,6 +292,14 @@ impl World {
             }
         }
         Value::Object(item)
+    }
+}
+
+fn person(calendar: &Calendar, mail: &str) -> Value {
+    if mail == calendar.mail {
+        json!({"email": mail, "self": true})
+    } else {
+        json!({"email": mail})
     }
 }
 

@@ -69,6 +69,7 @@ impl World {
             changed: count,
             request: 0,
             hidden: std::collections::BTreeSet::new(),
+            oddities: std::collections::BTreeSet::new(),
             origin: None,
             former: Vec::new(),
             content,

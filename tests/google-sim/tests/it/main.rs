@@ -1,14 +1,21 @@
 //! The simulator's rules, each told by a test over HTTP.
 
+mod by_itself;
+mod calendars;
+mod chaos;
+mod consent;
 mod control;
 mod copies;
 mod cursors;
 mod directory;
 mod exceptions;
 mod faults;
+mod free_busy;
 mod grants;
 mod hook;
 mod listing;
+mod mischief;
+mod odd;
 mod organizers;
 mod push;
 mod quota;
@@ -19,5 +26,6 @@ mod series_rooms;
 mod split;
 mod support;
 mod sync_series;
+mod users;
 mod walk;
 mod writing;

@@ -1,6 +1,7 @@
 //! Organizers that change or vanish.
 
 use google_sim::Answer;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{Acme, at, between, repeated};
@@ -53,4 +54,33 @@ async fn the_events_of_a_deleted_user_keep_blocking_the_room_until_they_are_dele
     assert_eq!(said.unwrap(), Answer::Declined);
     acme.room.cancel_event(&id).unwrap();
     assert_eq!(acme.room.event(&id).unwrap()["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn an_event_can_be_moved_to_another_calendar_which_becomes_its_organizer() {
+    let acme = Acme::start().await;
+    let (id, _) = acme.meeting(between(9, 10)).await;
+    acme.control
+        .room("bob@acme.test")
+        .share("alice@acme.test", google_sim::Role::Writer)
+        .unwrap();
+    let path = format!("calendars/primary/events/{id}/move");
+    let without = acme
+        .call("alice@acme.test", Method::POST, &path, None)
+        .await;
+    assert_eq!(
+        (without.status.as_u16(), without.reason()),
+        (400, "required")
+    );
+    let to = format!("{path}?destination=bob%40acme.test");
+    let reply = acme.call("alice@acme.test", Method::POST, &to, None).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(reply.body["organizer"]["email"], "bob@acme.test");
+    let copy = acme.room.event(&id).unwrap();
+    assert_eq!(copy["organizer"]["email"], "bob@acme.test");
+    let nowhere = format!("{path}?destination=rooms%40acme.test");
+    let reply = acme
+        .call("alice@acme.test", Method::POST, &nowhere, None)
+        .await;
+    assert_eq!(reply.status, 404, "alice may not write there");
 }

@@ -77,3 +77,15 @@ async fn organisations_do_not_see_each_other() {
         404
     );
 }
+
+#[tokio::test]
+async fn quota_is_counted_per_project_too() {
+    let acme = Acme::with(|settings| settings.quota_per_project_per_minute = Some(2)).await;
+    assert_eq!(acme.list("?quotaUser=one").await.status, 200);
+    assert_eq!(acme.list("?quotaUser=two").await.status, 200);
+    let reply = acme.list("?quotaUser=three").await;
+    assert_eq!(
+        (reply.status.as_u16(), reply.reason()),
+        (403, "rateLimitExceeded")
+    );
+}

@@ -59,7 +59,7 @@ async fn each_role_sees_what_it_may_and_is_named_in_the_listing() {
 }
 
 #[tokio::test]
-async fn a_private_event_is_a_shell_to_readers() {
+async fn a_private_event_is_a_shell_to_readers_and_writers_without_private_access() {
     let acme = Acme::start().await;
     let (id, _) = acme
         .meeting(between(9, 10).with("visibility", json!("private")))
@@ -68,6 +68,15 @@ async fn a_private_event_is_a_shell_to_readers() {
     let path = format!("calendars/{}/events/{id}", acme.room.mail());
     let shell = acme.call("bob@acme.test", Method::GET, &path, None).await;
     assert_eq!(shell.body["visibility"], "private");
+    assert!(shell.body.get("summary").is_none() && shell.body.get("attendees").is_none());
+    acme.control
+        .configure(|settings| settings.shells_show_organizer = true);
+    let shell = acme.call("bob@acme.test", Method::GET, &path, None).await;
+    assert_eq!(shell.body["organizer"]["email"], "alice@acme.test");
+    acme.room
+        .share("bob@acme.test", Role::WriterWithoutPrivateAccess)
+        .unwrap();
+    let shell = acme.call("bob@acme.test", Method::GET, &path, None).await;
     assert!(shell.body.get("summary").is_none() && shell.body.get("attendees").is_none());
     let full = acme.call("rooms@acme.test", Method::GET, &path, None).await;
     assert_eq!(full.body["summary"], "Jour fixe");

@@ -75,6 +75,7 @@ impl Acme {
         let room = add_room(&org, "Aquarium");
         let http = reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
             .build()
             .expect("a plain client can be built");
@@ -152,6 +153,23 @@ impl Acme {
             ("assertion", assertion),
         ];
         let request = self.http.post(&self.sim.urls.token_url).form(&form);
+        read(request.send().await.expect("the simulator answers")).await
+    }
+
+    /// A page as a browser without an account gets it; it does not follow redirects.
+    pub(crate) async fn get_page(&self, url: &str) -> Reply {
+        read(
+            self.http
+                .get(url)
+                .send()
+                .await
+                .expect("the simulator answers"),
+        )
+        .await
+    }
+
+    pub(crate) async fn post_form(&self, url: &str, form: &impl serde::Serialize) -> Reply {
+        let request = self.http.post(url).form(form);
         read(request.send().await.expect("the simulator answers")).await
     }
 

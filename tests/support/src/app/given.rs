@@ -277,8 +277,8 @@ impl FakeBookingApp {
     }
 
     /// A tenant, connected with an organisation of its own at Google (`<tenant>.example`), a room in
-    /// it and an object of the same name, linked, verified and imported; and a subscriber that
-    /// follows from the start. Call it again for a further room of the same tenant.
+    /// it and an object of the same name, linked, verified, imported and handed over; and a subscriber
+    /// that follows from the start. Call it again for a further room of the same tenant.
     pub async fn given_linked_room(
         &self,
         google: &Control,
@@ -297,6 +297,11 @@ impl FakeBookingApp {
         let room = organisation.given_room(name);
         let link = self.link_object(tenant, &object, room.mail()).await;
         let link = self.wait_imported(tenant, &link.link_id).await;
+        // The app has no bookings of its own to delete: the object is open again at once (D5).
+        let link = must(
+            "AcknowledgeReset",
+            self.acknowledge(tenant, &link.link_id).await,
+        );
         LinkedRoom {
             tenant: tenant.to_owned(),
             object,

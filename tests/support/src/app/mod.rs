@@ -3,6 +3,7 @@
 
 mod given;
 pub(crate) mod journal;
+mod links;
 mod subscriber;
 
 use std::{

@@ -15,10 +15,10 @@ use super::{
     child::binaries,
     host::migrate,
     replica::Replica,
-    settings,
+    settings, unreliable,
     wiring::{Upstream, Wiring},
 };
-use crate::{Environment, FakeBookingApp, Service, TestDatabase, Vhost, app::Endpoints};
+use crate::{Environment, FakeBookingApp, Pushes, Service, TestDatabase, Vhost, app::Endpoints};
 
 type Override = Box<dyn Fn(&mut Table) + Send>;
 
@@ -32,6 +32,7 @@ pub struct ClusterBuilder {
     google: Settings,
     pub(crate) proxied: BTreeSet<Upstream>,
     wait_until_ready: bool,
+    needs_every_push: bool,
 }
 
 impl ClusterBuilder {
@@ -48,6 +49,7 @@ impl ClusterBuilder {
             google: Settings::default(),
             proxied: BTreeSet::new(),
             wait_until_ready: true,
+            needs_every_push: false,
         }
     }
 
@@ -120,6 +122,16 @@ impl ClusterBuilder {
         self
     }
 
+    /// Pushes arrive once, in order and at once in this test even when the run makes them
+    /// unreliable (`ROOMSYNC_PUSHES`), and polls keep their real length. `why` is for the reader:
+    /// what the test counts or times.
+    #[must_use]
+    pub fn with_every_push(mut self, why: &'static str) -> Self {
+        debug_assert!(!why.is_empty(), "say why");
+        self.needs_every_push = true;
+        self
+    }
+
     /// Starts everything; panics with the reason when it cannot, because no test can go on then.
     pub async fn start(self) -> Cluster {
         crate::logs::install();
@@ -130,8 +142,12 @@ impl ClusterBuilder {
         }
     }
 
-    async fn try_start(self) -> anyhow::Result<Cluster> {
+    async fn try_start(mut self) -> anyhow::Result<Cluster> {
         let environment = Environment::read()?;
+        let unreliable = environment.pushes == Pushes::Unreliable && !self.needs_every_push;
+        if unreliable {
+            unreliable::pushes(&mut self.google, &self.name);
+        }
         let config = SimConfig {
             settings: self.google.clone(),
             ..SimConfig::default()
@@ -160,7 +176,8 @@ impl ClusterBuilder {
         };
         migrate(cluster.database.url()).await?;
         for service in Service::ALL {
-            self.start_service(&mut cluster, service).await?;
+            self.start_service(&mut cluster, service, unreliable)
+                .await?;
         }
         let first = |cluster: &Cluster, service, port| -> Option<SocketAddr> {
             cluster
@@ -181,7 +198,12 @@ impl ClusterBuilder {
         Ok(cluster)
     }
 
-    async fn start_service(&self, cluster: &mut Cluster, service: Service) -> anyhow::Result<()> {
+    async fn start_service(
+        &self,
+        cluster: &mut Cluster,
+        service: Service,
+        unreliable: bool,
+    ) -> anyhow::Result<()> {
         let as_process = self.processes.contains(&service);
         let binary = match (&self.binaries, as_process) {
             (_, false) => None,
@@ -190,6 +212,9 @@ impl ClusterBuilder {
         };
         for index in 0..self.replicas.get(&service).copied().unwrap_or_default() {
             let mut table = settings::of(service, &cluster.wiring);
+            if unreliable {
+                unreliable::polls(service, &mut table);
+            }
             for (of, change) in &self.overrides {
                 if *of == service {
                     change(&mut table);

@@ -1,6 +1,6 @@
 //! The end of a test: every side agrees, and nothing was left behind.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use roomsync_proto::integration::v1::LinkState;
 use tokio::time::Instant;
@@ -9,7 +9,8 @@ use super::Cluster;
 use crate::{
     SOON, Service, Subscriber, Vhost,
     app::journal::{order, without_title},
-    found_within, truth,
+    found_within,
+    truth::{self, Truth},
 };
 
 /// Who stops first: nothing new comes in, then what is in hand goes through to the end.
@@ -87,6 +88,18 @@ impl Cluster {
         );
     }
 
+    /// Waits until nothing is to be done as far as the databases tell: no calendar is dirty, no
+    /// outbox has a row, every version is in the log. For a test that counts from here on.
+    pub async fn calm(&self) {
+        let mut left = Vec::new();
+        let calm = found_within(SOON, async || {
+            left = self.left_in_database().await;
+            left.is_empty().then_some(())
+        });
+        let calm = calm.await.is_some();
+        assert!(calm, "`{}` does not come to rest: {left:?}", self.name);
+    }
+
     async fn disagreements(&self) -> Vec<String> {
         let mut why = Vec::new();
         for subscriber in self.app.subscribers() {
@@ -158,21 +171,17 @@ impl Cluster {
             Ok((bookings, _)) => bookings,
             Err(status) => return vec![format!("ListBookings of {object} failed: {status}")],
         };
+        let truth = Truth::default();
         let (ours, theirs) = (
-            truth::at_roomsync(&bookings),
-            truth::at_google(&self.sim.control, room),
+            truth.at_roomsync(&bookings),
+            truth.at_google(&self.sim.control, room),
         );
-        if ours == theirs {
-            return Vec::new();
-        }
-        let mut why = format!("{tenant}/{object} is not what Google's room says.");
-        for (side, occupied) in [("roomsync", &ours), ("google", &theirs)] {
-            let _ = write!(why, "\n  {side}:");
-            for occupied in occupied {
-                let _ = write!(why, "\n    {occupied}");
-            }
-        }
-        vec![why]
+        truth::difference(&ours, &theirs)
+            .map(|difference| {
+                format!("{tenant}/{object} is not what Google's room says.\n{difference}")
+            })
+            .into_iter()
+            .collect()
     }
 
     /// Stopping is what shows messages that somebody had in hand. Whatever is left then had no

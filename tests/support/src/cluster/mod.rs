@@ -20,6 +20,7 @@ mod finish;
 mod host;
 mod replica;
 mod settings;
+mod unreliable;
 mod wiring;
 
 use std::{collections::BTreeMap, net::SocketAddr, thread};
@@ -59,6 +60,11 @@ impl Cluster {
     /// The main booking app.
     pub fn app(&self) -> &FakeBookingApp {
         &self.app
+    }
+
+    /// The token of the main booking app, for a client that is not [`FakeBookingApp`].
+    pub fn app_token(&self) -> &str {
+        &self.wiring.tokens.app.secret
     }
 
     /// Google.

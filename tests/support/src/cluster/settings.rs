@@ -54,6 +54,10 @@ fn booking_command(table: &mut Table, wiring: &Wiring) {
         notification,
     } = &wiring.tokens;
     callers(table, &[app, sync_worker, notification]);
+    sealing(table);
+}
+
+fn sealing(table: &mut Table) {
     let mut key = Table::new();
     key.insert("id".to_owned(), "test".into());
     key.insert("secret".to_owned(), SEALING_SECRET.into());
@@ -70,6 +74,11 @@ fn notification(table: &mut Table, wiring: &Wiring) {
     );
     set(table, "gap.after", "1s".into());
     set(table, "gap.every", "200ms".into());
+    sealing(table);
+    // Receivers stand on this machine.
+    set(table, "webhooks.allow_private", true.into());
+    set(table, "webhooks.allow_http", true.into());
+    set(table, "webhooks.sweep", "500ms".into());
 }
 
 fn sync_worker(table: &mut Table, wiring: &Wiring) {
@@ -91,6 +100,7 @@ fn sync_worker(table: &mut Table, wiring: &Wiring) {
         ("sync.lease", "3s"),
         ("sync.sweep", "200ms"),
         ("sync.sweep_again", "500ms"),
+        ("sync.wake", "50ms"),
         ("sync.first_delay", "100ms"),
         ("sync.longest_delay", "1s"),
         ("sync.coverage_every", "200ms"),

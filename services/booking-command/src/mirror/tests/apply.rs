@@ -222,6 +222,40 @@ async fn what_leaves_the_room_leaves_a_tombstone_that_says_why(
 }
 
 #[sqlx::test(migrations = false)]
+async fn an_event_whose_guests_are_not_shown_blocks_and_keeps_its_booker(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let world = World::start(&options).await;
+    let private = Occurrence {
+        private: true,
+        ..accepted("a", 9, 10)
+    };
+    let shell = Occurrence {
+        room_answer: RoomAnswer::Hidden,
+        organizer_mail: None,
+        title: None,
+        private: true,
+        ..accepted("a", 9, 12)
+    };
+    world.see(private).await;
+    let before = world.booking().await;
+    let answer = world.see(shell.clone()).await;
+    assert_eq!((answer.created, answer.changed, answer.removed), (0, 1, 0));
+    let after = world.booking().await;
+    assert_eq!((after.booker, after.private), (Some(user("anna")), true));
+    assert_eq!(after.booking_id, before.booking_id);
+    assert_eq!(after.window, Some(convert::window(window(9, 12))));
+    let mail: Option<String> =
+        sqlx::query_scalar("SELECT organizer_mail FROM booking.bookings WHERE tenant_id = 'ours'")
+            .fetch_one(world.database.pool())
+            .await
+            .unwrap();
+    assert_eq!(mail.as_deref(), Some("anna@example.com"));
+    assert_eq!(world.see(shell).await.changed, 0, "the same again");
+}
+
+#[sqlx::test(migrations = false)]
 async fn an_event_that_is_gone_without_a_word_ends_its_booking(
     _: PgPoolOptions,
     options: PgConnectOptions,

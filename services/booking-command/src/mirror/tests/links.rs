@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use roomsync_domain::LinkState;
 use roomsync_messages::ChangedItem;
 use roomsync_process::grpc::{Caller, Role};
@@ -12,6 +14,9 @@ use crate::{
     },
     validate::stamp,
 };
+
+/// How long a link may be pending.
+const DAY: Duration = Duration::from_hours(24);
 
 fn worker(tenant: &str) -> Caller {
     Caller {
@@ -29,7 +34,7 @@ async fn report(world: &World, verdict: pb::LinkVerdict, why: &str, role: &str) 
         access_role: role.into(),
         ..Default::default()
     };
-    report_link(&world.database, &world.ours.tenant, &request)
+    report_link(&world.database, &world.ours.tenant, &request, DAY)
         .await
         .unwrap();
 }
@@ -107,18 +112,18 @@ async fn a_verdict_about_a_foreign_or_closing_link_is_refused(
         ..Default::default()
     };
     let tenant = &world.ours.tenant;
-    let foreign = report_link(&world.database, tenant, &verdict(&world.theirs)).await;
+    let foreign = report_link(&world.database, tenant, &verdict(&world.theirs), DAY).await;
     assert_eq!(reason(foreign), "LINK_NOT_FOUND");
     world
         .run("UPDATE booking.links SET state = 'closing' WHERE tenant_id = $1")
         .await;
-    let closing = report_link(&world.database, tenant, &verdict(&world.ours)).await;
+    let closing = report_link(&world.database, tenant, &verdict(&world.ours), DAY).await;
     assert_eq!(reason(closing), "LINK_REMOVED");
     let nonsense = pb::ReportLinkRequest {
         reason: "BAD_MOOD".into(),
         ..verdict(&world.ours)
     };
-    let nonsense = report_link(&world.database, tenant, &nonsense).await;
+    let nonsense = report_link(&world.database, tenant, &nonsense, DAY).await;
     assert_eq!(reason(nonsense), "INVALID_FIELD");
 }
 

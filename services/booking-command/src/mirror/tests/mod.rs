@@ -4,5 +4,8 @@ mod apply;
 mod fencing;
 mod flags;
 mod links;
+mod reconcile;
 mod requests;
+mod series;
+mod take_over;
 pub(crate) mod world;

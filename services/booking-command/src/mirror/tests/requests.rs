@@ -166,3 +166,30 @@ fn mail_addresses_are_compared_in_lower_case() {
     let organizer = apply.listings[0].seen[0].organizer_mail.as_deref();
     assert_eq!(organizer, Some("anna@example.com"));
 }
+
+#[test]
+fn a_reconcile_says_how_far_the_window_reached() {
+    let gathered = |mirrored_until| {
+        let mut header = header();
+        if let Some(pb::apply_request::Message::Header(header)) = &mut header.message {
+            header.reconcile = true;
+            header.mirrored_until = mirrored_until;
+        }
+        gather(vec![header]).unwrap()
+    };
+    let apply = gathered(seconds(200));
+    assert!(apply.reconcile);
+    assert_eq!(apply.mirrored_until.map(|at| at.timestamp()), Some(200));
+    assert_eq!(gathered(None).mirrored_until, None);
+    assert!(!gather(vec![header()]).unwrap().reconcile);
+}
+
+#[test]
+fn a_guest_list_that_is_not_shown_is_an_answer() {
+    let hidden = pb::SeenOccurrence {
+        room_answer: pb::RoomAnswer::Hidden.into(),
+        ..seen()
+    };
+    let apply = gather(vec![header(), event(vec![hidden])]).unwrap();
+    assert_eq!(apply.listings[0].seen[0].room_answer, RoomAnswer::Hidden);
+}

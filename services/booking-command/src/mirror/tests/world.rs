@@ -120,6 +120,8 @@ impl World {
             listed_since: DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
             full_sync: false,
             received_at: None,
+            reconcile: false,
+            mirrored_until: None,
             listings,
         }
     }

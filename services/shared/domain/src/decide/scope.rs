@@ -6,7 +6,8 @@ use crate::{Occurrence, OccurrenceKey, TimeWindow};
 /// Something listed completely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// One event, or one instance, by Google's id.
+    /// One event, or one instance, by Google's id. An event that was a series before is none any more:
+    /// the dates of the series with this id are covered too.
     Event(String),
     /// The occurrences of one series within a window.
     Series {
@@ -34,7 +35,7 @@ impl Scope {
     pub fn covers(&self, booking: &Known) -> bool {
         let details = &booking.details;
         match self {
-            Self::Event(id) => is_event(&booking.key, id) || details.event_id == *id,
+            Self::Event(id) => belongs_to(&booking.key, id) || details.event_id == *id,
             Self::Series { series, window } => {
                 belongs_to(&booking.key, series) && window.intersects(&details.window)
             }
@@ -52,14 +53,11 @@ impl Scope {
     }
 }
 
-fn is_event(key: &OccurrenceKey, id: &str) -> bool {
-    matches!(key, OccurrenceKey::Event(event) if event == id)
-}
-
-/// A date of the series, or the one-off event that was made into this series (the id stays).
-fn belongs_to(key: &OccurrenceKey, series_id: &str) -> bool {
+/// The one-off event with this id, or a date of the series with this id: the id stays when the one is
+/// made the other.
+fn belongs_to(key: &OccurrenceKey, id: &str) -> bool {
     match key {
-        OccurrenceKey::Event(event) => event == series_id,
-        OccurrenceKey::Slot { series, .. } => series == series_id,
+        OccurrenceKey::Event(event) => event == id,
+        OccurrenceKey::Slot { series, .. } => series == id,
     }
 }

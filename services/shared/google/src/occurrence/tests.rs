@@ -1,3 +1,7 @@
+use roomsync_domain::{
+    BookingState, Cause,
+    decide::{Standing, responsible_mail, standing},
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -82,8 +86,8 @@ fn a_meeting_becomes_an_occurrence() {
     json!([{"email": "c_2@resource.calendar.google.com", "resource": true, "responseStatus": "accepted"}]),
     RoomAnswer::None
 )]
-#[case::nobody(json!([]), RoomAnswer::None)]
-#[case::no_list(Value::Null, RoomAnswer::None)]
+#[case::nobody(json!([]), RoomAnswer::Hidden)]
+#[case::no_list(Value::Null, RoomAnswer::Hidden)]
 fn the_rooms_answer_is_its_own_entry(#[case] attendees: Value, #[case] expected: RoomAnswer) {
     assert_eq!(
         occurrence(&json!({"attendees": attendees})).room_answer,
@@ -135,7 +139,7 @@ fn much_may_be_missing() {
     );
     assert_eq!(
         (seen.attendee_mails, seen.room_answer),
-        (vec![], RoomAnswer::None)
+        (vec![], RoomAnswer::Hidden)
     );
     assert!(!seen.cancelled);
 }
@@ -257,4 +261,113 @@ fn an_event_never_shows_people_or_titles() {
         !shown.to_lowercase().contains("example") && !shown.contains("Jour"),
         "{shown}"
     );
+}
+
+/// What an odd event comes to: blocking with this state and length in hours, or free for a cause.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Blocks(BookingState, i64),
+    Free(Cause),
+}
+use Outcome::{Blocks, Free};
+
+const CONFIRMED: Outcome = Blocks(BookingState::Confirmed, 1);
+
+/// One row for each odd event: what it comes to, and whose it is (`None`: nobody that is a person).
+#[rstest::rstest]
+#[case::transparent(json!({"transparency": "transparent"}), Free(Cause::NotBlocking), Some("alice@example.com"))]
+#[case::event_itself_tentative(json!({"status": "tentative"}), CONFIRMED, Some("alice@example.com"))]
+#[case::unknown_status(json!({"status": "somethingNew"}), CONFIRMED, Some("alice@example.com"))]
+#[case::private(json!({"visibility": "private"}), CONFIRMED, Some("alice@example.com"))]
+#[case::private_shell(
+    json!({"visibility": "private", "summary": null, "attendees": null, "organizer": null, "creator": null}),
+    CONFIRMED, None
+)]
+#[case::no_length(
+    json!({"end": {"dateTime": "2026-11-25T10:00:00+01:00"}}),
+    Free(Cause::NotBlocking), Some("alice@example.com")
+)]
+#[case::end_before_start(
+    json!({"end": {"dateTime": "2026-11-25T09:00:00+01:00"}}),
+    Free(Cause::NotBlocking), Some("alice@example.com")
+)]
+#[case::several_days(
+    json!({"end": {"dateTime": "2026-11-28T11:00:00+01:00"}}),
+    Blocks(BookingState::Confirmed, 73), Some("alice@example.com")
+)]
+#[case::several_days_all_day(
+    json!({"start": {"date": "2026-11-25"}, "end": {"date": "2026-11-28"}}),
+    Blocks(BookingState::Confirmed, 72), Some("alice@example.com")
+)]
+#[case::over_the_end_of_summer_time(
+    json!({"start": {"dateTime": "2026-10-25T01:00:00+02:00"}, "end": {"dateTime": "2026-10-25T04:00:00+01:00"}}),
+    Blocks(BookingState::Confirmed, 4), Some("alice@example.com")
+)]
+#[case::no_organizer(json!({"organizer": null}), CONFIRMED, Some("alice@example.com"))]
+#[case::no_organizer_no_creator(
+    json!({"organizer": null, "creator": null, "attendees": [{"email": ROOM, "self": true, "responseStatus": "accepted"}]}),
+    CONFIRMED, None
+)]
+#[case::secondary_calendar_organizes(
+    json!({"organizer": {"email": "c_2@group.calendar.google.com"}}), CONFIRMED, Some("alice@example.com")
+)]
+#[case::a_mailing_group_organizes(
+    json!({"organizer": {"email": "all@example.com"}}), CONFIRMED, Some("all@example.com")
+)]
+#[case::guests_hidden_from_guests(
+    json!({"guestsCanSeeOtherGuests": false,
+           "attendees": [{"email": ROOM, "self": true, "responseStatus": "accepted"}]}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::guests_hidden_from_us(json!({"attendees": []}), CONFIRMED, Some("alice@example.com"))]
+#[case::guests_omitted_but_the_room(
+    json!({"attendeesOmitted": true, "attendees": [{"email": ROOM, "self": true, "responseStatus": "needsAction"}]}),
+    Blocks(BookingState::Pending, 1), Some("alice@example.com")
+)]
+#[case::guests_and_the_room_omitted(
+    json!({"attendeesOmitted": true, "attendees": [{"email": "bob@example.com"}]}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::guests_omitted_and_the_room_organizes(
+    json!({"attendeesOmitted": true, "attendees": null, "organizer": {"email": ROOM, "self": true}}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::room_not_among_the_guests(
+    json!({"attendees": [{"email": "bob@example.com"}]}), Free(Cause::RoomLeft), Some("alice@example.com")
+)]
+#[case::room_declined(
+    json!({"attendees": [{"email": ROOM, "self": true, "responseStatus": "declined"}]}),
+    Free(Cause::RoomDeclined), Some("alice@example.com")
+)]
+#[case::unknown_type(json!({"eventType": "somethingNew"}), CONFIRMED, Some("alice@example.com"))]
+#[case::working_location(json!({"eventType": "workingLocation"}), CONFIRMED, Some("alice@example.com"))]
+#[case::zone_by_offset(
+    json!({"start": {"dateTime": "2026-11-25T10:00:00", "timeZone": "GMT+01:00"}}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::unknown_zone(
+    json!({"start": {"dateTime": "2026-11-25T10:00:00", "timeZone": "Mars/Olympus"}}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::mixed_case(
+    json!({"organizer": {"email": "ALICE@EXAMPLE.COM"},
+           "attendees": [{"email": ROOM.to_uppercase(), "responseStatus": "accepted"}]}),
+    CONFIRMED, Some("alice@example.com")
+)]
+#[case::no_title(json!({"summary": null}), CONFIRMED, Some("alice@example.com"))]
+#[case::cancelled(json!({"status": "cancelled", "attendees": null}), Free(Cause::Cancelled), Some("alice@example.com"))]
+fn every_odd_event_has_a_decided_outcome(
+    #[case] changes: Value,
+    #[case] outcome: Outcome,
+    #[case] whose: Option<&str>,
+) {
+    let seen = occurrence(&changes);
+    let decided = match standing(&seen) {
+        Standing::Blocks { state, window } => {
+            Blocks(state, (window.ends_at() - window.starts_at()).num_hours())
+        }
+        Standing::Free(cause) => Free(cause),
+    };
+    assert_eq!(decided, outcome);
+    assert_eq!(responsible_mail(&seen, &[]), whose);
 }

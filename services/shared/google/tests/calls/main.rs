@@ -6,9 +6,11 @@
     reason = "helpers of tests may panic like the tests themselves"
 )]
 
+mod calendar;
 mod deadlines;
 mod directory;
 mod grants;
+mod instances;
 mod listing;
 mod watching;
 

@@ -1,10 +1,11 @@
-//! Sealing of keys and tokens before they reach the database: AES-256-GCM.
+//! Sealing of keys, tokens and secrets before they reach the database: AES-256-GCM.
 //!
-//! The key ring has ids. Its first key seals; every key opens. A key is rotated in three steps, each
+//! Each service that stores secrets has a key ring of its own in its configuration (`sealing.keys`). The
+//! keys have ids. Its first key seals; every key opens. A key is rotated in three steps, each
 //! finished on every replica before the next: the new one at the end (all can open what it will seal),
-//! the new one in front (it seals), the old one removed when nothing is sealed with it any more (a
-//! connection's key is sealed anew whenever a token is fetched with it). What is sealed is bound to its
-//! place: a sealed key copied to another tenant's row does not open.
+//! the new one in front (it seals), the old one removed when nothing is sealed with it any more (both
+//! services seal anew what they find sealed with an older key when they use it). What is sealed is bound
+//! to its place: a sealed key copied to another tenant's row does not open.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD};

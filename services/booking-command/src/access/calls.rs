@@ -1,0 +1,107 @@
+//! Calls to Google in the name of a tenant's subjects, made here because a person waits for the answer.
+//!
+//! Every call takes a unit of the budget in the interactive lane first. There is no waiting in memory: a
+//! slot that is promised for later is answered as `GOOGLE_BUSY` with the time to come back. What Google
+//! says about the budget or the access closes or doubts it for every replica, as sync-worker's reports do.
+
+use std::{future::Future, time::Duration};
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::TenantId;
+use roomsync_google::{Access, Advice, Google, GoogleError};
+
+use super::{
+    budget::Closing,
+    connections::{self, Connection},
+    lanes::Lane,
+    lender::{Lender, payer, unavailable},
+    subject::Purpose,
+};
+use crate::status::CommandError;
+
+/// How long to stay away when Google does not say.
+const BUSY: Duration = Duration::from_secs(5);
+/// How long usage limits stand, which take an hour or more.
+const LIMITS: Duration = Duration::from_hours(1);
+
+/// `RESOURCE_EXHAUSTED` `GOOGLE_BUSY`.
+fn busy(retry_after: Option<Duration>) -> CommandError {
+    CommandError::Exhausted {
+        reason: "GOOGLE_BUSY",
+        retry_after: retry_after.unwrap_or(BUSY),
+    }
+}
+
+impl Lender {
+    /// A tenant's active connection.
+    /// `NOT_FOUND` `TENANT_NOT_FOUND`, `FAILED_PRECONDITION` `NOT_CONNECTED`.
+    pub(crate) async fn active(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
+        let connection = self.usable(tenant).await?;
+        if connection.state == "active" {
+            Ok(connection)
+        } else {
+            Err(connections::not_connected(&connection.state))
+        }
+    }
+
+    /// Google.
+    pub(crate) fn google(&self) -> &Google {
+        &self.google
+    }
+
+    /// One call: our own errors, and Google's faults, outside; what Google said within. It is made a
+    /// second time when the token was refused and the token endpoint gives a new one.
+    ///
+    /// `call` is told PostgreSQL's time. `RESOURCE_EXHAUSTED` `GOOGLE_BUSY`, UNAVAILABLE
+    /// `GOOGLE_UNAVAILABLE`, `FAILED_PRECONDITION` `NOT_CONNECTED`.
+    pub(crate) async fn call<T, F, R>(
+        &self,
+        connection: &Connection,
+        purpose: Purpose,
+        call: F,
+    ) -> Result<Result<T, GoogleError>, CommandError>
+    where
+        F: Fn(Access, DateTime<Utc>) -> R,
+        R: Future<Output = Result<T, GoogleError>>,
+    {
+        let subject = connection.subject(purpose);
+        let payer = payer(&connection.tenant, &connection.project, subject, purpose);
+        let mut doubted = false;
+        loop {
+            let lent = self.token(connection, purpose).await?;
+            let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
+            if lease.grant.units == 0 {
+                return Err(busy((lease.grant.not_before - lease.now).to_std().ok()));
+            }
+            let access = Access {
+                token: lent.token,
+                quota_user: payer.quota_user.clone(),
+            };
+            let error = match call(access, lease.now).await {
+                Ok(answer) => return Ok(Ok(answer)),
+                Err(error) => error,
+            };
+            tracing::info!(tenant = %connection.tenant, error = %error, "google refused a call");
+            match &error {
+                GoogleError::Unauthorized if !doubted => {
+                    doubted = true;
+                    self.doubt(connection, purpose).await?;
+                }
+                GoogleError::Throttled { retry_after } => {
+                    let closing = Closing::Throttled(*retry_after);
+                    self.budget.close(&payer, closing).await?;
+                    return Err(busy(*retry_after));
+                }
+                GoogleError::QuotaExceeded => {
+                    self.budget.close(&payer, Closing::QuotaExceeded).await?;
+                    return Err(busy(Some(LIMITS)));
+                }
+                other => match other.advice() {
+                    Advice::Retry { after } => return Err(unavailable(after)),
+                    Advice::RefreshToken => return Err(unavailable(None)),
+                    _ => return Ok(Err(error)),
+                },
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Working on one `delivery.due`: the oldest change that the webhook has not taken of the object, then the
+//! next, until all are taken or one is refused.
+
+use std::{sync::Arc, time::Duration};
+
+use roomsync_broker::Delivery;
+use roomsync_messages::DeliveryDue;
+use roomsync_postgres::Database;
+use roomsync_sealing::{Keyring, SealingError};
+use secrecy::SecretSlice;
+use uuid::Uuid;
+
+use super::{
+    body,
+    queue::{self, Due, Failed, Next},
+    rpc::place,
+    send::{Refusal, Request, Sender},
+    signing,
+    slots::{Full, Slots},
+    store,
+};
+use crate::{config::WebhooksConfig, metrics::Metrics};
+
+/// What a lease has over the time of a request: for the statements around it.
+const LEASE_SLACK: Duration = Duration::from_secs(30);
+/// When a change is tried again whose predecessor went well.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+
+/// Sends changes.
+#[derive(Debug)]
+pub struct Deliveries {
+    /// Where the log and the places are.
+    pub database: Database,
+    /// Opens the secrets.
+    pub ring: Arc<Keyring>,
+    /// Calls the receivers.
+    pub sender: Sender,
+    /// Keeps them apart.
+    pub slots: Slots,
+    /// Settings.
+    pub config: WebhooksConfig,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What becomes of the message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is done with.
+    Done,
+    /// It comes back.
+    Later {
+        /// Why, without address or person.
+        why: String,
+        /// Not before; the ladder decides when absent.
+        after: Option<Duration>,
+    },
+    /// It is parked.
+    GivenUp {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Deliveries {
+    /// Sends what is due.
+    pub async fn deliver(
+        &self,
+        message: &DeliveryDue,
+        delivery: &Delivery,
+    ) -> Result<End, sqlx::Error> {
+        let slot = match self.slots.take(message.webhook) {
+            Ok(slot) => slot,
+            Err(full) => return Ok(crowded(full)),
+        };
+        let mut held = None;
+        for _ in 0..self.config.per_message {
+            let due = match self.next(message, delivery.message_id, held).await? {
+                Next::Change(due) => due,
+                Next::Nothing { skipped } => {
+                    self.metrics.webhook_skipped(skipped);
+                    return Ok(End::Done);
+                }
+                Next::Later(after) => {
+                    return Ok(End::Later {
+                        why: "the webhook is paused, or another one sends".to_owned(),
+                        after: Some(after),
+                    });
+                }
+            };
+            let sent = self.send(message, &due).await;
+            slot.answered(sent.map_or_else(Refusal::was_answered, |()| true));
+            if let Err(refusal) = sent {
+                // A change has the whole patience for itself, and so a message of its own.
+                let anew = held.is_some() && delivery.attempt > 1;
+                return self.refused(message, &due, refusal, anew).await;
+            }
+            if !self.taken(message, &due).await? {
+                return Ok(End::Done);
+            }
+            held = Some(due.lease);
+        }
+        // To the end of the queue: others wait there.
+        if let Some(lease) = held {
+            self.go_on_later(message, lease).await?;
+        }
+        Ok(End::Done)
+    }
+
+    async fn next(
+        &self,
+        message: &DeliveryDue,
+        message_id: Uuid,
+        held: Option<Uuid>,
+    ) -> Result<Next, sqlx::Error> {
+        let lease_for = self.config.timeout + LEASE_SLACK;
+        self.database
+            .tx("next_delivery", |tx| {
+                Box::pin(queue::next(tx, message, message_id, held, lease_for))
+            })
+            .await
+    }
+
+    async fn send(&self, message: &DeliveryDue, due: &Due) -> Result<(), Refusal> {
+        let secrets = self.secrets(message, due).map_err(|error| {
+            tracing::error!(
+                %error,
+                tenant = %message.tenant,
+                webhook = %message.webhook,
+                "the secret of a webhook cannot be opened: it needs a new one"
+            );
+            Refusal::NoSecret
+        })?;
+        let body = body::render(&due.change_id, &due.change);
+        let timestamp = due.now.timestamp();
+        self.sender
+            .send(Request {
+                url: &due.url,
+                id: &due.change_id,
+                timestamp,
+                signature: signing::signatures(&secrets, &due.change_id, timestamp, &body),
+                body,
+            })
+            .await
+    }
+
+    /// The current secret must open; an old one that does not is left out.
+    fn secrets(
+        &self,
+        message: &DeliveryDue,
+        due: &Due,
+    ) -> Result<Vec<SecretSlice<u8>>, SealingError> {
+        let place = place(message.tenant.as_str(), message.webhook);
+        let mut opened = due.secrets.iter().map(|it| self.ring.open(it, &place));
+        let current = opened.next().ok_or(SealingError::DoesNotOpen)??;
+        Ok(std::iter::once(current)
+            .chain(opened.filter_map(Result::ok))
+            .collect())
+    }
+
+    /// Stores that the receiver has the change; `false` when somebody else works on the row by now.
+    async fn taken(&self, message: &DeliveryDue, due: &Due) -> Result<bool, sqlx::Error> {
+        let taken = self
+            .database
+            .tx("webhook_took", |tx| {
+                Box::pin(queue::taken(tx, message, due))
+            })
+            .await?;
+        let Some(skipped) = taken else {
+            return Ok(false);
+        };
+        self.metrics.webhook_taken(due.now - due.appended_at);
+        self.metrics.webhook_skipped(skipped);
+        // After the row's transaction: whoever appends holds the webhook's lock and waits for the row's.
+        let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
+        let told = store::succeeded(pool, tenant, message.webhook);
+        self.database.answer::<_, sqlx::Error>(told).await?;
+        Ok(true)
+    }
+
+    async fn refused(
+        &self,
+        message: &DeliveryDue,
+        due: &Due,
+        refusal: Refusal,
+        anew: bool,
+    ) -> Result<End, sqlx::Error> {
+        self.metrics.webhook_refused(refusal);
+        let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
+        let told = store::failed(pool, tenant, message.webhook, refusal);
+        self.database.answer::<_, sqlx::Error>(told).await?;
+
+        let (lease, patience) = (due.lease, self.config.patience);
+        let delay = refusal.pause().unwrap_or(FIRST_DELAY);
+        let anew = anew && !refusal.is_farewell();
+        let failed = self
+            .database
+            .tx("webhook_refused", |tx| {
+                Box::pin(async move {
+                    let failed = queue::failed(tx, message, lease, patience).await?;
+                    if failed == Failed::Again && anew {
+                        queue::publish(tx, message, delay).await?;
+                    }
+                    Ok::<_, sqlx::Error>(failed)
+                })
+            })
+            .await?;
+        let why = format!("the webhook did not take a change: {}", refusal.word());
+        Ok(match failed {
+            Failed::NotOurs => End::Done,
+            Failed::GivenUp => {
+                self.metrics.webhook_given_up();
+                tracing::warn!(
+                    tenant = %message.tenant,
+                    webhook = %message.webhook,
+                    object = %message.object,
+                    why,
+                    "a change was given up; it waits for the next one of its object, or for a person"
+                );
+                End::GivenUp { why }
+            }
+            Failed::Again if anew || refusal.is_farewell() => End::Done,
+            Failed::Again => End::Later {
+                why,
+                after: refusal.pause(),
+            },
+        })
+    }
+
+    async fn go_on_later(&self, message: &DeliveryDue, lease: Uuid) -> Result<(), sqlx::Error> {
+        self.database
+            .tx("go_on_later", |tx| {
+                Box::pin(async move {
+                    queue::give_back(tx, message, lease).await?;
+                    queue::publish(tx, message, Duration::ZERO).await
+                })
+            })
+            .await
+    }
+}
+
+/// A receiver that answers is asked again as soon as may be, one that does not ever more slowly.
+fn crowded(full: Full) -> End {
+    End::Later {
+        why: "enough requests to the webhook are under way".to_owned(),
+        after: (!full.silent).then_some(Duration::ZERO),
+    }
+}

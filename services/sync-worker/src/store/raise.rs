@@ -1,0 +1,117 @@
+//! How a calendar gets dirty: somebody raises what is wanted of it, and from then on it is wanted
+//! until it is done, whoever dies.
+
+use chrono::{DateTime, Utc};
+use roomsync_domain::CalendarId;
+
+use super::calendars::Calendars;
+
+impl Calendars {
+    /// Asks for a look at an open calendar, committed on its own: whatever happens next, the
+    /// calendar is dirty. `false`: there is no such open calendar.
+    pub(crate) async fn raise(
+        &self,
+        calendar: CalendarId,
+        pushed_at: Option<DateTime<Utc>>,
+    ) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.raise
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                pushed_at = LEAST(pushed_at, $2)
+            WHERE calendar_id = $1
+              AND state = 'open'",
+            calendar.0,
+            pushed_at,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected() == 1)
+    }
+
+    /// Asks for a full sync of an open calendar.
+    pub(crate) async fn raise_full(&self, calendar: CalendarId) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.raise_full
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                full_wanted = full_wanted + 1
+            WHERE calendar_id = $1
+              AND state = 'open'",
+            calendar.0,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected() == 1)
+    }
+
+    /// Asks for a reconcile of an open calendar. Several that come before one has begun are one.
+    pub(crate) async fn raise_reconcile(&self, calendar: CalendarId) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.raise_reconcile
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                reconcile_wanted = reconcile_wanted + 1
+            WHERE calendar_id = $1
+              AND state = 'open'",
+            calendar.0,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected() == 1)
+    }
+
+    /// Raises clean calendars whose poll is due; the sweep then finds them. The end of the listing
+    /// sets the next poll, so a dirty calendar is never raised twice by this.
+    pub(crate) async fn poll(&self, limit: i64) -> sqlx::Result<u64> {
+        let query = sqlx::query!(
+            "-- sync.calendars.poll
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                sweep_after = '-infinity'
+            WHERE calendar_id IN (
+                SELECT calendar_id
+                FROM sync.calendars
+                WHERE state = 'open'
+                  AND generation_done = generation_wanted
+                  AND next_poll_at <= now()
+                ORDER BY next_poll_at
+                LIMIT $1
+                FOR UPDATE SKIP LOCKED
+            )",
+            limit,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected())
+    }
+
+    /// Raises calendars whose reconcile is due; the sweep then finds them. One that was raised before
+    /// and is not done yet is left alone, and so is one that was never imported or lost its cursor:
+    /// a full sync comes first, and is a reconcile too.
+    pub(crate) async fn reconcile_due(&self, limit: i64) -> sqlx::Result<u64> {
+        let query = sqlx::query!(
+            "-- sync.calendars.reconcile_due
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                reconcile_wanted = reconcile_wanted + 1,
+                sweep_after = '-infinity'
+            WHERE calendar_id IN (
+                SELECT calendar_id
+                FROM sync.calendars
+                WHERE state = 'open'
+                  AND next_reconcile_at <= now()
+                  AND reconcile_done = reconcile_wanted
+                  AND full_done = full_wanted
+                  AND cursor IS NOT NULL
+                ORDER BY next_reconcile_at
+                LIMIT $1
+                FOR UPDATE SKIP LOCKED
+            )",
+            limit,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected())
+    }
+}

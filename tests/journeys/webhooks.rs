@@ -1,0 +1,488 @@
+//! The other way to hear of changes: webhooks, verified by a receiver that knows the specification alone;
+//! and streams whose reader is too slow or comes back too late.
+
+use std::collections::BTreeMap;
+
+use roomsync_process::grpc;
+use roomsync_proto::{
+    booking::v1::BookingState,
+    notification::v1::{
+        CreateWebhookRequest, ListWebhooksRequest, RotateWebhookSecretRequest, SubscribeRequest,
+        SubscribeResponse, UpdateWebhookRequest, Webhook, subscribe_response::Message,
+        subscription_service_client::SubscriptionServiceClient,
+    },
+};
+use roomsync_testkit::{Cluster, Posted, Proxy, SOON, Service, WebhookReceiver, eventually};
+use tonic::{Code, Streaming, transport::Endpoint};
+
+use crate::scene::{Scene, Watched as _, at, start, tomorrow};
+
+/// A webhook of the scene's tenant at this address; the receiver trusts its secret.
+async fn given_webhook(scene: &Scene, receiver: &WebhookReceiver, url: &str) -> Webhook {
+    let request = CreateWebhookRequest {
+        tenant_id: scene.room.tenant.clone(),
+        name: "Rooms".to_owned(),
+        url: url.to_owned(),
+    };
+    let mut rpcs = scene.cluster.app().subscriptions();
+    let made = rpcs.create_webhook(request).await;
+    let made = made.expect("CreateWebhook").into_inner();
+    receiver.trust(&made.secret);
+    made.webhook.expect("a webhook")
+}
+
+async fn shown(scene: &Scene) -> Webhook {
+    let request = ListWebhooksRequest {
+        tenant_id: scene.room.tenant.clone(),
+    };
+    let mut rpcs = scene.cluster.app().subscriptions();
+    let listed = rpcs.list_webhooks(request).await;
+    let listed = listed.expect("ListWebhooks").into_inner();
+    listed.webhooks.into_iter().next().expect("a webhook")
+}
+
+/// Waits until `ListWebhooks` says something.
+async fn wait_shown(scene: &Scene, what: &str, is: impl Fn(&Webhook) -> bool) {
+    eventually(SOON, what, async || is(&shown(scene).await).then_some(())).await;
+}
+
+async fn enable(scene: &Scene, webhook: &Webhook, enabled: bool) {
+    let request = UpdateWebhookRequest {
+        tenant_id: scene.room.tenant.clone(),
+        webhook_id: webhook.webhook_id.clone(),
+        enabled: Some(enabled),
+        ..UpdateWebhookRequest::default()
+    };
+    let mut rpcs = scene.cluster.app().subscriptions();
+    let updated = rpcs.update_webhook(request).await;
+    updated.expect("UpdateWebhook");
+}
+
+/// The receiver's state of a booking: what the last change that named it said.
+fn state_of(taken: &[Posted], booking: &str) -> Option<String> {
+    let said = taken.iter().rev().find_map(|posted| {
+        let items = posted.body["data"]["items"].as_array()?;
+        let mut bookings = items.iter().rev().map(|item| &item["booking"]);
+        bookings.find(|it| it["booking_id"] == booking).cloned()
+    });
+    Some(said?["state"].as_str()?.to_owned())
+}
+
+/// Per object every version once, in order and without a gap.
+fn assert_in_order(taken: &[Posted]) {
+    let mut objects: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for posted in taken {
+        objects
+            .entry(&posted.object)
+            .or_default()
+            .push(posted.version);
+    }
+    for (object, versions) in objects {
+        let expected: Vec<_> = (versions[0]..).take(versions.len()).collect();
+        assert_eq!(versions, expected, "{object}");
+    }
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_webhook_gets_signed_changes_without_anything_personal() {
+    let scene = Scene::new("a webhook").await;
+    let receiver = WebhookReceiver::start().await;
+    given_webhook(&scene, &receiver, &receiver.url()).await;
+
+    let (event, booking) = scene.given_meeting(9).await;
+    scene.ana.move_event(&event, at(10), at(11)).expect("moved");
+    let moved = scene
+        .wait_booking("moved", tomorrow(10), BookingState::Confirmed)
+        .await;
+    assert_eq!(moved.booking_id, booking.booking_id);
+    scene.ana.cancel_event(&event).expect("cancelled");
+
+    let taken = receiver
+        .wait_for("the end of the booking", |taken| {
+            (state_of(taken, &booking.booking_id)? == "BOOKING_STATE_REMOVED")
+                .then(|| taken.to_vec())
+        })
+        .await;
+    assert_in_order(&taken);
+    for posted in receiver.posted() {
+        assert_eq!(
+            (posted.signatures, posted.signed_by.as_slice()),
+            (1, &[0][..])
+        );
+        assert_eq!(posted.body["type"], "object.changed");
+        assert_eq!(posted.body["data"]["change_id"], posted.id.as_str());
+        let text = posted.body.to_string();
+        assert!(!text.contains('@') && !text.contains("title"), "{text}");
+    }
+    // The same change has the same id in the stream.
+    let heard = scene.room.subscriber.journal(|journal| {
+        let heard = journal.heard.iter();
+        heard
+            .map(|heard| (heard.change.change_id.clone(), heard.change.version))
+            .collect::<Vec<_>>()
+    });
+    for posted in &taken {
+        assert!(
+            heard.contains(&(posted.id.clone(), posted.version)),
+            "{posted:?}"
+        );
+    }
+    wait_shown(&scene, "a webhook that has everything", |webhook| {
+        webhook.objects_behind == 0 && webhook.last_success_at.is_some()
+    })
+    .await;
+    scene.cluster.finish().await;
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn an_object_whose_change_is_refused_waits_and_the_others_go_on() {
+    let scene = Scene::new("a refusing receiver").await;
+    let lagoon = scene.room.organisation.given_room("Lagoon");
+    let lagoon = scene.link("lagoon", lagoon).await;
+    let receiver = WebhookReceiver::start().await;
+    // The aquarium's first change is refused until the lagoon's is there, and a few times more.
+    let mut refusals_left = 3;
+    let mut lagoon_came = false;
+    receiver.answer(move |posted| {
+        if posted.object == "lagoon" {
+            lagoon_came = true;
+        } else if !lagoon_came || refusals_left > 0 {
+            refusals_left -= i32::from(lagoon_came);
+            return 500;
+        }
+        200
+    });
+    given_webhook(&scene, &receiver, &receiver.url()).await;
+
+    let (event, booking) = scene.given_meeting(9).await;
+    receiver
+        .wait_posted("a change that it refuses", |posted| {
+            posted.iter().any(|it| it.answered == 500).then_some(())
+        })
+        .await;
+    scene.ana.move_event(&event, at(10), at(11)).expect("moved");
+    scene
+        .wait_booking("moved", tomorrow(10), BookingState::Confirmed)
+        .await;
+    wait_shown(&scene, "a webhook in trouble", |webhook| {
+        webhook.last_failure == "HTTP_500" && webhook.objects_behind == 1
+    })
+    .await;
+    let meeting =
+        google_sim::NewEvent::timed(tomorrow(9), tomorrow(10)).in_room(lagoon.room.mail());
+    scene.ana.insert_event(meeting).expect("Google takes it");
+    lagoon
+        .wait_booking("the other", tomorrow(9), BookingState::Confirmed)
+        .await;
+
+    let taken = receiver
+        .wait_for("the aquarium's last change", |taken| {
+            let moved = taken.iter().any(|posted| {
+                let items = posted.body["data"]["items"].as_array();
+                items.is_some_and(|items| {
+                    items.iter().any(|item| {
+                        let it = &item["booking"];
+                        it["booking_id"] == booking.booking_id.as_str()
+                            && it["window"]["starts_at"] == rfc3339(tomorrow(10))
+                    })
+                })
+            });
+            moved.then(|| taken.to_vec())
+        })
+        .await;
+    assert_in_order(&taken);
+    assert_eq!(taken[0].object, "lagoon", "it went on: {taken:#?}");
+    wait_shown(&scene, "a webhook that is well again", |webhook| {
+        webhook.last_failure.is_empty() && webhook.objects_behind == 0
+    })
+    .await;
+    scene.cluster.finish().await;
+}
+
+fn rfc3339(at: chrono::DateTime<chrono::Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_receiver_that_was_down_gets_everything_once_and_in_order() {
+    let scene = Scene::new("a receiver down").await;
+    let receiver = WebhookReceiver::start().await;
+    let network = Proxy::start(receiver.address().to_string())
+        .await
+        .expect("a proxy");
+    let url = format!("http://{}/hook", network.address());
+    given_webhook(&scene, &receiver, &url).await;
+    scene.given_meeting(8).await;
+    receiver
+        .wait_for("the first", |taken| (!taken.is_empty()).then_some(()))
+        .await;
+
+    network.refuse();
+    network.cut();
+    let mut bookings = Vec::new();
+    for hour in 9..12 {
+        bookings.push(scene.given_meeting(hour).await.1);
+    }
+    wait_shown(&scene, "a webhook in trouble", |webhook| {
+        webhook.last_failure == "UNREACHABLE" && webhook.objects_behind == 1
+    })
+    .await;
+    network.pass();
+
+    let taken = receiver
+        .wait_for("all of them", |taken| {
+            let all = bookings
+                .iter()
+                .all(|booking| state_of(taken, &booking.booking_id).is_some());
+            all.then(|| taken.to_vec())
+        })
+        .await;
+    assert_in_order(&taken);
+    scene.cluster.finish().await;
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_rotated_secret_signs_beside_the_old_one() {
+    let scene = Scene::new("a rotated secret").await;
+    let receiver = WebhookReceiver::start().await;
+    let webhook = given_webhook(&scene, &receiver, &receiver.url()).await;
+    scene.given_meeting(9).await;
+    let before = receiver
+        .wait_for("the first", |taken| taken.last().cloned())
+        .await;
+    assert_eq!(before.signed_by, [0]);
+
+    let request = RotateWebhookSecretRequest {
+        tenant_id: scene.room.tenant.clone(),
+        webhook_id: webhook.webhook_id.clone(),
+    };
+    let mut rpcs = scene.cluster.app().subscriptions();
+    let rotated = rpcs.rotate_webhook_secret(request).await;
+    let rotated = rotated.expect("RotateWebhookSecret").into_inner();
+    receiver.trust(&rotated.secret);
+    let (_, booking) = scene.given_meeting(11).await;
+
+    let after = receiver
+        .wait_for("the second", |taken| {
+            state_of(taken, &booking.booking_id)?;
+            taken.last().cloned()
+        })
+        .await;
+    assert_eq!((after.signatures, after.signed_by), (2, vec![0, 1]));
+    scene.cluster.finish().await;
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_webhook_that_is_enabled_again_goes_on_where_it_stopped() {
+    let scene = Scene::new("a disabled webhook").await;
+    let receiver = WebhookReceiver::start().await;
+    let webhook = given_webhook(&scene, &receiver, &receiver.url()).await;
+    let (_, first) = scene.given_meeting(8).await;
+    receiver
+        .wait_for("the first", |taken| {
+            (state_of(taken, &first.booking_id)? == "BOOKING_STATE_CONFIRMED").then_some(())
+        })
+        .await;
+    // Otherwise a request could still be under way.
+    wait_shown(&scene, "a webhook that has everything", |webhook| {
+        webhook.objects_behind == 0
+    })
+    .await;
+    enable(&scene, &webhook, false).await;
+    let before = receiver.posted().len();
+    let mut bookings = Vec::new();
+    for hour in 9..11 {
+        bookings.push(scene.given_meeting(hour).await.1);
+    }
+    let disabled = shown(&scene).await;
+    assert_eq!((disabled.enabled, disabled.objects_behind), (false, 1));
+    assert_eq!(receiver.posted().len(), before);
+
+    enable(&scene, &webhook, true).await;
+    let taken = receiver
+        .wait_for("what it missed", |taken| {
+            let all = bookings
+                .iter()
+                .all(|booking| state_of(taken, &booking.booking_id).is_some());
+            all.then(|| taken.to_vec())
+        })
+        .await;
+    assert_in_order(&taken);
+    scene.cluster.finish().await;
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_change_that_is_given_up_is_parked_and_its_webhook_keeps_its_place() {
+    let cluster = Cluster::builder("a change given up")
+        .set(Service::Notification, "webhooks.patience", "1s")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let receiver = WebhookReceiver::start().await;
+    receiver.answer(|_| 500);
+    given_webhook(&scene, &receiver, &receiver.url()).await;
+    let (_, first) = scene.given_meeting(9).await;
+    let dead = "notification.delivery-due.dead";
+    eventually(SOON, "the message is parked", async || {
+        let left = scene.cluster.vhost().left().await.ok()?;
+        left.iter().any(|left| left.queue == dead).then_some(())
+    })
+    .await;
+    assert_eq!(shown(&scene).await.objects_behind, 1);
+
+    receiver.answer(|_| 200);
+    let (_, second) = scene.given_meeting(11).await;
+    let taken = receiver
+        .wait_for("both", |taken| {
+            state_of(taken, &second.booking_id)?;
+            Some(taken.to_vec())
+        })
+        .await;
+    assert!(state_of(&taken, &first.booking_id).is_some());
+    assert_in_order(&taken);
+    scene.cluster.finish_leaving(&[dead]).await;
+}
+
+/// A stream of our own, whose connection takes in almost nothing that nobody reads.
+async fn slow_stream(scene: &Scene, cursor: &str) -> Streaming<SubscribeResponse> {
+    let address = scene.cluster.address(Service::Notification, 0, "public");
+    let channel = Endpoint::from_shared(format!("http://{address}"))
+        .expect("an address")
+        .initial_stream_window_size(128)
+        .connect_lazy();
+    let mut request = tonic::Request::new(SubscribeRequest {
+        tenant_id: scene.room.tenant.clone(),
+        cursor: cursor.to_owned(),
+        heartbeat_seconds: 60,
+    });
+    let bearer = format!("Bearer {}", scene.cluster.app_token());
+    request
+        .metadata_mut()
+        .insert("authorization", bearer.parse().expect("a header"));
+    let mut rpcs = SubscriptionServiceClient::new(channel);
+    let stream = rpcs.subscribe(request).await;
+    stream.expect("Subscribe").into_inner()
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_stream_that_nobody_reads_is_cut_off_and_goes_on_with_its_cursor() {
+    let cluster = Cluster::builder("a slow reader")
+        .set(Service::Notification, "stream.buffer", 1)
+        .set(Service::Notification, "stream.write_timeout", "300ms")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let mut slow = slow_stream(&scene, "").await;
+    let greeting = slow.message().await.expect("a greeting").expect("open");
+    let mut cursor = greeting.cursor;
+    let mut bookings = Vec::new();
+    for hour in 8..14 {
+        bookings.push(scene.given_meeting(hour).await.1.booking_id);
+    }
+    eventually(SOON, "the stream is given up", async || {
+        let metric = "roomsync_notification_streams_stuck_total";
+        let stuck = scene.cluster.metric(Service::Notification, 0, metric).await;
+        (stuck > 0.0).then_some(())
+    })
+    .await;
+
+    let mut heard = Vec::new();
+    let ended = loop {
+        match slow.message().await {
+            Ok(Some(message)) => {
+                heard.extend(versions_of(&message));
+                cursor = message.cursor;
+            }
+            Ok(None) => panic!("the stream ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ended.code(), Code::Unavailable);
+    assert_eq!(grpc::reason(&ended).as_deref(), Some("NOT_READING"));
+    let before = heard.len();
+
+    let all = scene.room.subscriber.journal(|journal| {
+        let heard = journal.heard.iter();
+        heard
+            .map(|heard| heard.change.version)
+            .max()
+            .unwrap_or_default()
+    });
+    let mut again = slow_stream(&scene, &cursor).await;
+    while heard.last() != Some(&all) {
+        let next = tokio::time::timeout(SOON, again.message()).await;
+        let next = next.expect("in time").expect("a message").expect("open");
+        heard.extend(versions_of(&next));
+    }
+    assert!(heard.len() > before, "something was left to hear");
+    let expected: Vec<_> = (heard[0]..=all).collect();
+    assert_eq!(heard, expected, "nothing is lost, nothing comes twice");
+    scene.cluster.finish().await;
+}
+
+fn versions_of(response: &SubscribeResponse) -> Option<i64> {
+    match response.message.as_ref()? {
+        Message::Change(change) => Some(change.version),
+        Message::Heartbeat(_) => None,
+    }
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_cursor_older_than_the_log_is_told_so_and_the_app_begins_anew() {
+    let cluster = Cluster::builder("an expired cursor of a stream")
+        .set(Service::Notification, "log.keep", "1s")
+        .set(Service::Notification, "log.cleanup_every", "200ms")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let mut stream = slow_stream(&scene, "").await;
+    let old = stream
+        .message()
+        .await
+        .expect("a greeting")
+        .expect("open")
+        .cursor;
+    drop(stream);
+    scene.room.subscriber.pause();
+    let app = scene.cluster.app();
+    let meeting = scene.meeting(9);
+    scene.ana.insert_event(meeting).expect("Google takes it");
+    app.wait_for("the booking, seen by the API", async || {
+        let (bookings, _) = app.list_bookings("acme", &["aquarium".to_owned()]).await?;
+        Ok((bookings.len() == 1).then_some(()))
+    })
+    .await;
+
+    let ended = eventually(SOON, "the cursor expires", async || {
+        let request = SubscribeRequest {
+            tenant_id: scene.room.tenant.clone(),
+            cursor: old.clone(),
+            heartbeat_seconds: 1,
+        };
+        let stream = app.subscriptions().subscribe(request).await;
+        stream.err()
+    })
+    .await;
+    assert_eq!(ended.code(), Code::OutOfRange);
+    assert_eq!(grpc::reason(&ended).as_deref(), Some("CURSOR_EXPIRED"));
+
+    // The app's own subscriber finds its cursor expired too, begins anew and misses nothing.
+    scene.room.subscriber.resume();
+    scene
+        .room
+        .subscriber
+        .wait_for("the booking, by beginning anew", |journal| {
+            let bookings = journal.bookings(&scene.room.object);
+            (bookings.len() == 1 && start(&bookings[0]) == tomorrow(9)).then_some(())
+        })
+        .await;
+    scene.cluster.finish().await;
+}

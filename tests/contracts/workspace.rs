@@ -146,7 +146,10 @@ fn within_notification_only_webhooks_name_reqwest() {
             }
         }
     }
-    assert!(!naming.is_empty(), "nothing names reqwest: is the folder right?");
+    assert!(
+        !naming.is_empty(),
+        "nothing names reqwest: is the folder right?"
+    );
     for path in naming {
         assert!(path.starts_with(sources.join("webhooks")), "{path:?}");
     }

@@ -6,4 +6,5 @@
 
 mod away;
 mod kill_sync_worker;
+mod nobody_told;
 mod point;

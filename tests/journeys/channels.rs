@@ -150,7 +150,7 @@ async fn a_sync_message_before_the_watch_call_is_answered_is_no_stranger() {
 #[tokio::test]
 async fn a_room_that_google_refuses_to_watch_is_asked_again_later_and_polled_meanwhile() {
     let cluster = cluster("push refused")
-        .set(Service::SyncWorker, "push.retry_refused", "3s")
+        .set(Service::SyncWorker, "push.retry_refused", "10s")
         .set(Service::SyncWorker, "sync.poll_without_push", "500ms")
         .start()
         .await;

@@ -46,6 +46,10 @@ async fn push(channel: &Channel, times: usize) -> Duration {
         .build()
         .expect("a client");
     let began = Instant::now();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test's own tasks, awaited below"
+    )]
     let posting: Vec<_> = (0..8)
         .map(|worker| {
             let (client, channel) = (client.clone(), channel.clone());

@@ -348,6 +348,7 @@ async fn pushes_that_come_late_change_nothing_any_more() {
 #[tokio::test]
 async fn a_tenant_with_more_rooms_than_its_rate_can_poll_is_told_how_long_healing_takes() {
     let cluster = Cluster::builder("a slow poll")
+        .with_every_push("its poll is too slow to heal a lost one in time")
         .set(Service::SyncWorker, "sync.poll_with_push", "1s")
         // Half of it is for polls: one a minute, for one room.
         .set(Service::SyncWorker, "sync.tenant_requests_per_minute", 2)

@@ -168,6 +168,25 @@ async fn a_deleted_users_bookings_are_anonymous_and_belong_to_who_gets_the_addre
     scene.cluster.finish().await;
 }
 
+/// Covers D9, D23: subscribers that hold the past let the person go as well.
+#[tokio::test]
+async fn a_deleted_user_vanishes_from_what_is_past_too() {
+    let scene = Scene::new("a deleted user's past").await;
+    let begin = SystemClock.now() - TimeDelta::days(1);
+    let past = NewEvent::timed(begin, begin + TimeDelta::hours(1)).in_room(scene.room.room.mail());
+    scene.ana.insert_event(past).expect("Google takes it");
+    let (cancelled, _) = scene.given_meeting(9).await;
+    scene.given_meeting(11).await;
+    let before = wait_owners(&scene, "Ana's", &["u-ana"; 3]).await;
+    scene.ana.cancel_event(&cancelled).expect("cancelled");
+    wait_owners(&scene, "one is gone", &["u-ana"; 2]).await;
+
+    delete(&scene, "u-ana").await;
+    let after = wait_owners(&scene, "nobody's", &["anonymous"; 2]).await;
+    assert_eq!(after[0].booking_id, before[0].booking_id);
+    scene.cluster.finish().await;
+}
+
 /// Covers D9.
 #[tokio::test]
 async fn an_unknown_organizers_meeting_is_not_given_to_its_guests() {

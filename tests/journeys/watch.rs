@@ -47,6 +47,10 @@ impl Watch {
         let (app, object) = (scene.cluster.app().clone(), scene.room.object.clone());
         let (stopped, told): (_, Arc<Mutex<Seen>>) = (Arc::clone(&stop), Arc::clone(&seen));
         let (expected, named) = (known.clone(), vec![object.clone()]);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the watch's own task, awaited when it ends"
+        )]
         let reading =
             tokio::spawn(async move {
                 while !stopped.load(Ordering::Relaxed) {

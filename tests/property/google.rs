@@ -92,20 +92,17 @@ impl<'a> Google<'a> {
             }
             Edit::MoveTo(slot) => {
                 let (start, end) = times(&organizer.event(id)?);
-                match (instant(&start), instant(&end)) {
-                    (Some(from), Some(to)) => {
-                        let begin = at(slot);
-                        let keep = |when: &When, instant| When {
-                            time_zone: when.time_zone.clone(),
-                            ..When::at(instant)
-                        };
-                        let moved = (keep(&start, begin), keep(&end, begin + (to - from)));
-                        organizer.move_event(id, moved.0, moved.1)
-                    }
-                    _ => {
-                        let day = TimeDelta::days(slot.day % 5);
-                        organizer.move_event(id, moved(start, day), moved(end, day))
-                    }
+                if let (Some(from), Some(to)) = (instant(&start), instant(&end)) {
+                    let begin = at(slot);
+                    let keep = |when: &When, instant| When {
+                        time_zone: when.time_zone.clone(),
+                        ..When::at(instant)
+                    };
+                    let moved = (keep(&start, begin), keep(&end, begin + (to - from)));
+                    organizer.move_event(id, moved.0, moved.1)
+                } else {
+                    let day = TimeDelta::days(slot.day % 5);
+                    organizer.move_event(id, moved(start, day), moved(end, day))
                 }
             }
             Edit::Resize { quarters } => {

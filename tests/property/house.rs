@@ -44,6 +44,8 @@ impl House {
             // The sequences bring their own troubles with pushes, each for itself.
             .with_every_push("push faults are part of a sequence")
             .set(Service::SyncWorker, "sync.poll_with_push", "1s")
+            // Nobody reads it here, and every poll would report it.
+            .set(Service::SyncWorker, "sync.coverage_every", "5s")
             // What Google's limits do is tested elsewhere.
             .set(
                 Service::SyncWorker,

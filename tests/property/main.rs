@@ -1,5 +1,5 @@
 //! Suite: property. Random sequences of everything people do in Google to linked rooms, with random
-//! troubles between; in the end ListBookings, the stream and Google's rooms say the same.
+//! troubles between; in the end `ListBookings`, the stream and Google's rooms say the same.
 //!
 //! A failing sequence is shortened and its seed kept in `regressions.txt`, which every run plays
 //! first: commit it with the fix. `ROOMSYNC_PROPERTY_CASES` says how many sequences are played,
@@ -170,7 +170,7 @@ fn runner(cases: usize, worker: usize, seed: usize) -> TestRunner {
 
 fn shown(sequence: &Sequence) -> String {
     let acts = sequence.acts.iter();
-    let acts: String = acts.map(|act| format!("\n  {act:?}")).collect();
+    let acts = acts.fold(String::new(), |said, act| format!("{said}\n  {act:?}"));
     format!("{:?}{acts}", sequence.weather)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     time::{Duration, Instant},
 };
 
@@ -121,7 +122,9 @@ impl House {
 
     /// What merely moves keeps its bookings. That is promised where every date of the event was
     /// booked before and is booked afterwards, as many as before, and nothing else has changed: a
-    /// room that declines one date and frees another gives no promise.
+    /// room that declines one date and frees another gives no promise. Nor does a series that comes to
+    /// lie on its own dates, as a daily one moved by a day: what it still has stays, its first date
+    /// ends and its last one is new.
     async fn edit_watched(
         &self,
         google: &Google<'_>,
@@ -178,6 +181,9 @@ impl House {
                 standing.others.extend(booked);
             } else if event["status"] != "cancelled" {
                 standing.dates += 1;
+                standing
+                    .slots
+                    .insert(event["originalStartTime"].to_string());
                 standing.booked += usize::from(booked.is_some());
             }
         }
@@ -185,7 +191,7 @@ impl House {
         standing
     }
 
-    /// Waits until ListBookings, the subscriber and Google's rooms say the same. Rooms that still
+    /// Waits until `ListBookings`, the subscriber and Google's rooms say the same. Rooms that still
     /// answer, pushes that are under way and faults that wait change what they say meanwhile.
     async fn settle(&self, linked: &[Linked], patience: Duration) -> Result<(), TestCaseError> {
         let deadline = Instant::now() + patience;
@@ -219,12 +225,12 @@ impl House {
             why += &self.against_google("the stream", linked, &heard);
         }
         if !journal.gaps.is_empty() {
-            why += &format!("the subscriber missed {:?}\n", journal.gaps);
+            let _ = writeln!(why, "the subscriber missed {:?}", journal.gaps);
         }
         why
     }
 
-    /// Where ListBookings and Google differ, or the versions that were listed and heard.
+    /// Where `ListBookings` and Google differ, or the versions that were listed and heard.
     async fn unlisted(&self, linked: &[Linked]) -> String {
         let objects: Vec<_> = linked.iter().map(|linked| linked.object.clone()).collect();
         let (bookings, versions) = match self.cluster.app().list_bookings(TENANT, &objects).await {
@@ -240,7 +246,7 @@ impl House {
             let heard = self.subscriber.journal(|journal| journal.version(object));
             let listed = versions.get(object);
             if listed != Some(&heard) {
-                why += &format!("{object}: heard {heard}, listed {listed:?}\n");
+                let _ = writeln!(why, "{object}: heard {heard}, listed {listed:?}");
             }
         }
         why
@@ -289,6 +295,8 @@ struct Standing {
     dates: usize,
     /// Those of them that are bookings.
     booked: usize,
+    /// Where the event's series put them; one for all when it is none.
+    slots: BTreeSet<String>,
     others: Vec<Occupied>,
 }
 
@@ -298,6 +306,7 @@ impl Standing {
             && self.dates == self.booked
             && after.dates == after.booked
             && self.dates == after.dates
+            && (self.slots == after.slots || self.slots.is_disjoint(&after.slots))
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Sequence {
 
 /// How Google behaves while the sequence is played.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Weather {
     /// Items on a page at most.
     pub(crate) page_size: Option<usize>,

@@ -18,6 +18,8 @@ CREATE UNIQUE INDEX links_object ON booking.links (tenant_id, object_id)
     WHERE state NOT IN ('closing', 'removed') AND replaces_link_id IS NULL;
 CREATE UNIQUE INDEX links_replacing ON booking.links (tenant_id, object_id)
     WHERE state NOT IN ('closing', 'removed') AND replaces_link_id IS NOT NULL;
+-- All of them, closing ones included.
+CREATE INDEX links_of_object ON booking.links (tenant_id, object_id) WHERE state <> 'removed';
 CREATE INDEX links_pending ON booking.links (pending_since) WHERE state = 'pending';
 
 -- The last synchronisation of all objects by hand.

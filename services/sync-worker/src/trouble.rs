@@ -15,6 +15,9 @@ pub(crate) enum Trouble {
     /// Google did not give what was asked for.
     #[error("google did not give an answer")]
     Google(#[from] GoogleError),
+    /// The cursor is dead, and so was one shortly before.
+    #[error("google does not take the cursor")]
+    DeadCursor(#[source] GoogleError),
     /// No unit of the budget now; the slot after `wait` is reserved for us.
     #[error("the budget for google calls is used up")]
     OutOfBudget {
@@ -54,7 +57,7 @@ impl Trouble {
     /// The name in metrics.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Google(error) => error.kind(),
+            Self::Google(error) | Self::DeadCursor(error) => error.kind(),
             Self::OutOfBudget { .. } => "out_of_budget",
             Self::NotConnected => "not_connected",
             Self::NoToken { .. } => "no_token",
@@ -147,6 +150,7 @@ pub(crate) fn react(trouble: &Trouble, failures: i32, backoff: Backoff) -> React
                 ..wait(delay)
             }
         }
+        Trouble::DeadCursor(_) => wait(grown),
         Trouble::NoToken { after } => wait(grown.max(after.unwrap_or_default())),
         Trouble::NotConnected | Trouble::TimesOnly => wait(backoff.longest),
         // Our own: it comes back as a whole, and then nobody should wait for long.
@@ -224,6 +228,7 @@ mod tests {
     #[case::not_found(Trouble::Google(GoogleError::NotFound), 5, true)]
     #[case::gone(Trouble::Google(GoogleError::Gone), 5, true)]
     #[case::cursor_dead(Trouble::Google(GoogleError::CursorExpired), 5, false)]
+    #[case::cursors_die(Trouble::DeadCursor(GoogleError::CursorExpired), 5, false)]
     #[case::unauthorized(Trouble::Google(GoogleError::Unauthorized), 5, false)]
     #[case::no_calendar(Trouble::Google(GoogleError::NotCalendarUser), 600, true)]
     #[case::garbage(Trouble::Google(GoogleError::Unreadable("html")), 5, false)]

@@ -148,7 +148,7 @@ pub fn difference(ours: &[Occupied], theirs: &[Occupied]) -> Option<String> {
             let found = those.iter().position(|other| other == *one);
             found.map(|place| those.remove(place)).is_none()
         });
-        alone.map(|one| format!("\n    {one}")).collect::<String>()
+        alone.fold(String::new(), |said, one| format!("{said}\n    {one}"))
     };
     Some(format!(
         "  only roomsync says:{}\n  only Google says:{}",

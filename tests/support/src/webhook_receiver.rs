@@ -176,8 +176,8 @@ impl WebhookReceiver {
         };
         match tokio::time::timeout(SOON, wait).await {
             Ok(found) => found,
-            Err(_) => panic!(
-                "not within {SOON:?}: the receiver gets {what}; it got {:#?}",
+            Err(elapsed) => panic!(
+                "{elapsed} ({SOON:?}): the receiver gets {what}; it got {:#?}",
                 self.posted()
             ),
         }

@@ -23,3 +23,4 @@ pub use connection_rpc::ConnectionRpc;
 pub use connections::not_connected;
 pub use google_rpc::GoogleAccessRpc;
 pub use lender::{Lender, google_unavailable};
+pub use token_rows::forget_refusals;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use roomsync_domain::TenantId;
 use roomsync_postgres::Database;
 use roomsync_sealing::Sealed;
+use sqlx::PgConnection;
 
 use super::{connections::Connection, subject::Purpose};
 use crate::status::CommandError;
@@ -233,6 +235,26 @@ pub(super) async fn refuse(
     )
     .execute(database.pool());
     database.answer(query).await?;
+    Ok(())
+}
+
+/// Rights were mended: what was refused is asked for again at once. A fetching that is under way may have
+/// been answered before they were, so its answer does not count any more.
+pub async fn forget_refusals(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.access_tokens.forget_refusals
+        UPDATE booking.access_tokens
+        SET refused_until = NULL,
+            refreshing_until = NULL
+        WHERE tenant_id = $1
+          AND purpose = $2
+        ",
+        tenant.as_str(),
+        Purpose::Settings.as_str(),
+    )
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

@@ -56,6 +56,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the request has it")]
     fn user(id: &str) -> Option<pb::viewer::Viewer> {
         Some(pb::viewer::Viewer::UserId(id.to_owned()))
     }

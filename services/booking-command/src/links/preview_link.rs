@@ -152,13 +152,11 @@ async fn count(
         let fixed = Some((token.as_str(), from));
         let asked = page(lender, connection, question, ahead, fixed);
         // What was counted is worth more than an answer that comes too late, or an error.
-        match timeout_at(question.deadline, asked).await {
-            Ok(Ok(Ok((page, _)))) => next = page,
-            _ => {
-                counted.more = true;
-                return Ok(Ok(counted));
-            }
-        }
+        let Ok(Ok(Ok((page, _)))) = timeout_at(question.deadline, asked).await else {
+            counted.more = true;
+            return Ok(Ok(counted));
+        };
+        next = page;
     }
     counted.add(&next, question.resource, from);
     counted.more = next.next_page_token.is_some();

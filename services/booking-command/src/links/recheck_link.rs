@@ -7,16 +7,22 @@ use roomsync_postgres::outbox;
 use sqlx::PgConnection;
 
 use super::{LinkRow, pending, store};
-use crate::{access::connections, gate, status::CommandError};
+use crate::{
+    access::{self, connections},
+    gate,
+    status::CommandError,
+};
 
 /// Asks for a verification; merged with one that is asked for and not answered yet. What is verified
-/// stays so meanwhile: bookings go on.
+/// stays so meanwhile: bookings go on. An optional right that was refused a while ago is asked for anew.
 pub(super) async fn recheck_link(
     tx: &mut PgConnection,
     tenant: &TenantId,
     link: LinkId,
 ) -> Result<LinkRow, CommandError> {
     gate::module_in(&mut *tx, tenant).await?;
+    // Before the link's row is locked, in the order in which connecting anew takes both.
+    access::forget_refusals(&mut *tx, tenant).await?;
     let row = store::lock(&mut *tx, tenant, link).await?;
     let row = row.ok_or(CommandError::NotFound("LINK_NOT_FOUND"))?;
     if row.is_going() {
@@ -37,7 +43,8 @@ pub(super) async fn recheck_link(
     pending::read(tx, tenant, link).await
 }
 
-/// Notes the wish; false when an earlier one has no answer yet.
+/// Notes the wish; false when an earlier one has no answer yet. A link that failed because none came for
+/// too long is tried again all the same.
 async fn ask(tx: &mut PgConnection, tenant: &TenantId, link: LinkId) -> Result<bool, CommandError> {
     let done = sqlx::query!(
         "
@@ -52,6 +59,7 @@ async fn ask(tx: &mut PgConnection, tenant: &TenantId, link: LinkId) -> Result<b
           AND (
               recheck_at IS NULL
               OR recheck_at <= last_attempt_at
+              OR state = 'failed'
           )
         ",
         tenant.as_str(),

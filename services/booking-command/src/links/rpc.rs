@@ -54,10 +54,6 @@ fn place(token: &str) -> Result<(&str, Uuid), CommandError> {
     read().ok_or_else(|| CommandError::invalid("page_token", expected))
 }
 
-fn some(row: &LinkRow) -> Option<proto::Link> {
-    Some(row.to_proto())
-}
-
 #[tonic::async_trait]
 impl proto::link_service_server::LinkService for LinkRpc {
     async fn link_object(
@@ -76,7 +72,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::LinkObjectResponse {
-            link: some(&row),
+            link: Some(row.to_proto()),
         }))
     }
 
@@ -91,7 +87,9 @@ impl proto::link_service_server::LinkService for LinkRpc {
         let row = store::get(self.database.pool(), &tenant, link);
         let row = self.database.answer(row).await?;
         let row = row.ok_or(CommandError::NotFound("LINK_NOT_FOUND"))?;
-        Ok(Response::new(proto::GetLinkResponse { link: some(&row) }))
+        Ok(Response::new(proto::GetLinkResponse {
+            link: Some(row.to_proto()),
+        }))
     }
 
     async fn list_links(
@@ -170,7 +168,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::UnlinkObjectResponse {
-            link: some(&row),
+            link: Some(row.to_proto()),
         }))
     }
 
@@ -190,7 +188,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::ChangeResourceResponse {
-            link: some(&row),
+            link: Some(row.to_proto()),
         }))
     }
 
@@ -209,7 +207,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::RecheckLinkResponse {
-            link: some(&row),
+            link: Some(row.to_proto()),
         }))
     }
 
@@ -259,7 +257,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
             })
             .await?;
         Ok(Response::new(proto::AcknowledgeResetResponse {
-            link: some(&row),
+            link: Some(row.to_proto()),
         }))
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Who appears gets the future anonymous bookings that one of their addresses organises; an address that
 //! is taken from somebody takes its future bookings along. Who leaves,
-//! leaves anonymous bookings: those that have not ended are published, older ones change silently,
-//! since nobody shows them as open any more.
+//! leaves anonymous bookings, of whatever age, and all are published: whoever replayed the stream or listed
+//! the past holds them as well, and would hold the person for ever.
 
 use roomsync_domain::{Booker, MailAddress, ObjectId, TenantId};
 use roomsync_messages::ChangedItem;
@@ -126,7 +126,11 @@ pub(super) async fn claim(
     Ok(())
 }
 
-/// The bookings of these users become anonymous.
+/// So many ended bookings become anonymous in one transaction.
+const ENDED_AT_ONCE: i64 = 500;
+
+/// The bookings of these users that have not ended become anonymous: at once, so that who gets one of
+/// their addresses next gets all of them. Those that have ended follow with [`anonymise_ended`].
 pub(super) async fn anonymise(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -178,30 +182,63 @@ pub(super) async fn anonymise(
         })
         .await?;
     }
-    anonymise_ended(tx, tenant, users).await
+    Ok(())
 }
 
-async fn anonymise_ended(
+/// Some of the ended bookings that these users still have become anonymous; false when there was none.
+/// To be called until then, after [`anonymise`], in a transaction each: there may be years of them.
+/// Nobody claims what has ended, so nothing is lost if others come in between.
+pub(super) async fn anonymise_ended(
     tx: &mut PgConnection,
     tenant: &TenantId,
     users: &[String],
-) -> Result<(), CommandError> {
-    sqlx::query!(
+) -> Result<bool, CommandError> {
+    let object = sqlx::query_scalar!(
         "
-        -- booking.ownership.anonymise_ended
-        UPDATE booking.bookings
-        SET booker_kind = 'anonymous',
-            booker_id = NULL
+        -- booking.ownership.object_with_ended
+        SELECT object_id
+        FROM booking.bookings
         WHERE tenant_id = $1
           AND booker_kind = 'user'
           AND booker_id = ANY($2)
+        LIMIT 1
         ",
         tenant.as_str(),
         users,
     )
-    .execute(tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    Ok(())
+    let Some(object) = object else {
+        return Ok(false);
+    };
+    let locked = lock(tx, tenant, &object).await?;
+    let rows = sqlx::query_as!(
+        Row,
+        "
+        -- booking.ownership.ended
+        SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
+            cause, object_version, created_at, updated_at
+        FROM booking.bookings
+        WHERE tenant_id = $1
+          AND object_id = $2
+          AND booker_kind = 'user'
+          AND booker_id = ANY($3)
+        ORDER BY starts_at, booking_id
+        LIMIT $4
+        ",
+        tenant.as_str(),
+        object,
+        users,
+        ENDED_AT_ONCE,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    assign(tx, tenant, locked, record::read(rows)?, |_| {
+        Some(Booker::Anonymous)
+    })
+    .await?;
+    Ok(true)
 }
 
 async fn lock(

@@ -24,8 +24,10 @@ impl TenantRpc {
 async fn put(tx: &mut PgConnection, tenant: &Tenant) -> Result<(), CommandError> {
     let before = store::get(&mut *tx, &tenant.id).await?;
     store::put(&mut *tx, tenant).await?;
-    // Syncing begins or ends with the module: every link is looked at again.
-    if before.is_some_and(|before| before.module_enabled != tenant.module_enabled) {
+    // Syncing begins or ends with the module, and reaches as far as the horizon: every link is looked at
+    // again.
+    let syncs = |tenant: &Tenant| (tenant.module_enabled, tenant.settings.horizon_days);
+    if before.is_some_and(|before| syncs(&before) != syncs(tenant)) {
         links::all_due(tx, &tenant.id).await?;
     }
     Ok(())

@@ -266,21 +266,34 @@ async fn a_throttled_subject_is_closed_for_every_replica(pool: PgPool) {
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]
 async fn throttling_again_closes_for_longer_but_reports_of_one_incident_count_once(pool: PgPool) {
+    const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    const CLOSED_UNTIL: &str = "SELECT (extract(epoch FROM closed_until) * 1000)::bigint
+        FROM booking.buckets
+        WHERE closed_until IS NOT NULL";
     let world = World::connected(pool).await;
     acquire(&world, 1).await.unwrap();
-    let mut waits = Vec::new();
-    for _ in 0..4 {
-        for _ in 0..3 {
+    for seconds in [2, 4, 8, 16] {
+        let before = world.number(NOW).await;
+        report(&world, Trouble::Throttled, 0).await;
+        let after = world.number(NOW).await;
+        // By how much it is closed shows at whichever moment between the two it was.
+        let closed = world.number(CLOSED_UNTIL).await - seconds * 1000;
+        assert!((before - 1..=after + 1).contains(&closed), "{seconds} s");
+        // However long the other reports take, it has not opened again.
+        let long = "UPDATE booking.buckets SET closed_until = closed_until + interval '1 hour'
+            WHERE closed_until IS NOT NULL";
+        world.execute(long).await;
+        let until = world.number(CLOSED_UNTIL).await;
+        for _ in 0..2 {
             report(&world, Trouble::Throttled, 0).await;
         }
-        let lease = acquire(&world, 1).await.unwrap();
-        waits.push((millis(lease.now, lease.not_before) + 500) / 1000);
+        assert_eq!(world.number(CLOSED_UNTIL).await, until, "one incident");
+        assert_eq!(acquire(&world, 1).await.unwrap().units_granted, 0);
         let open = "UPDATE booking.buckets
             SET closed_until = now() - interval '1 second', slot_interactive = NULL
             WHERE closed_until IS NOT NULL";
         world.execute(open).await;
     }
-    assert_eq!(waits, [2, 4, 8, 16]);
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

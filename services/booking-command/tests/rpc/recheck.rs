@@ -5,8 +5,9 @@ use sqlx::PgPool;
 use tonic::{Code, Status};
 
 use crate::{
+    settings::acquire as settings,
     unlink::unlink,
-    world::{World, refused},
+    world::{ADMIN, World, refused},
 };
 
 async fn recheck(world: &World, tenant: &str, link: &str) -> Result<api::Link, Status> {
@@ -79,6 +80,42 @@ async fn a_failed_link_is_pending_anew_and_subscribers_hear_of_it(pool: PgPool) 
     let young = "SELECT count(*) FROM booking.links
         WHERE pending_since > now() - interval '1 minute'";
     assert_eq!(world.number(young).await, 1);
+}
+
+/// Nobody answered an earlier recheck: the link failed by waiting.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_link_that_failed_without_an_answer_is_tried_again(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.link("o1", "room@example.com").await.unwrap().link_id;
+    recheck(&world, "t1", &link).await.unwrap();
+    world
+        .execute("UPDATE booking.links SET state = 'failed', reason = 'google_unavailable'")
+        .await;
+    let row = recheck(&world, "t1", &link).await.unwrap();
+    assert_eq!(row.state(), api::LinkState::Pending);
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn an_optional_right_that_was_granted_meanwhile_counts_at_once(pool: PgPool) {
+    let world = World::connected(pool).await;
+    let link = world.imported("o1", "room@example.com").await.link_id;
+    for reconnect in [false, true] {
+        world
+            .google
+            .answers("settings", ADMIN, 400, r#"{"error":"unauthorized_client"}"#);
+        world.execute("DELETE FROM booking.access_tokens").await;
+        for _ in 0..2 {
+            let answer = settings(&world).await;
+            refused(answer, Code::FailedPrecondition, "SCOPE_MISSING");
+            world.google.recovers();
+        }
+        if reconnect {
+            world.connect("t1").await.unwrap();
+        } else {
+            recheck(&world, "t1", &link).await.unwrap();
+        }
+        settings(&world).await.unwrap();
+    }
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

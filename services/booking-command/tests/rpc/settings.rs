@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use crate::world::{ADMIN, World, refused};
 
-async fn acquire(world: &World) -> Result<internal::AcquireResponse, Status> {
+pub(crate) async fn acquire(world: &World) -> Result<internal::AcquireResponse, Status> {
     let mut request = internal::AcquireRequest {
         tenant_id: "t1".to_owned(),
         actor: Some(Actor {

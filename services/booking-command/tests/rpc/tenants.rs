@@ -108,3 +108,28 @@ async fn switching_the_module_makes_every_link_be_looked_at(pool: PgPool) {
     world.put_tenant("t1", false).await;
     assert_eq!(world.waiting("link.due").await, 1);
 }
+
+/// `CheckAvailability` answers for the new horizon at once, so the mirror must follow soon.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn another_horizon_makes_every_link_be_looked_at(pool: PgPool) {
+    let world = World::connected(pool).await;
+    world.link("o1", "room@example.com").await.unwrap();
+    world.execute("DELETE FROM booking.outbox").await;
+    let settings = api::TenantSettings {
+        horizon_days: Some(500),
+        ..Default::default()
+    };
+    for _ in 0..2 {
+        let tenant = api::Tenant {
+            tenant_id: "t1".to_owned(),
+            module_enabled: true,
+            settings: Some(settings.clone()),
+        };
+        let request = api::PutTenantRequest {
+            tenant: Some(tenant),
+        };
+        let mut tenants = world.tenants("all").await;
+        tenants.put_tenant(request).await.unwrap();
+        assert_eq!(world.waiting("link.due").await, 1);
+    }
+}

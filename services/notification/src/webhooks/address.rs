@@ -31,7 +31,9 @@ pub struct NotPublic;
 
 /// Whether this is an address to post to, as far as it can be told without looking its name up.
 pub fn check(url: &str, policy: Policy) -> Option<Url> {
-    if url.len() > LONGEST_URL {
+    // The parser leaves blanks out; what is stored, and shown, would still have them.
+    let blank = |letter: char| letter.is_control() || letter.is_whitespace();
+    if url.len() > LONGEST_URL || url.chars().any(blank) {
         return None;
     }
     let url = Url::parse(url).ok()?;
@@ -55,7 +57,7 @@ fn is_public_name(name: &str) -> bool {
     name.contains('.')
         && inner.iter().all(|top| {
             name.strip_suffix(top)
-                .is_none_or(|rest| !rest.ends_with('.'))
+                .is_none_or(|rest| !rest.is_empty() && !rest.ends_with('.'))
         })
 }
 
@@ -153,6 +155,10 @@ mod tests {
     #[case::below_localhost("https://a.localhost/", false)]
     #[case::inner("https://metadata.google.internal/", false)]
     #[case::inner_with_dot("https://metadata.google.INTERNAL./", false)]
+    #[case::inner_itself("https://home.arpa/", false)]
+    #[case::one_word_with_dot("https://rabbitmq./", false)]
+    #[case::blanks(" https://hooks.example.com/", false)]
+    #[case::two_lines("https://hooks.example.com/\nx", false)]
     #[case::an_ending_is_no_top_level("https://notlocal.example.com/", true)]
     #[case::loopback("https://127.0.0.1/", false)]
     #[case::loopback_as_a_number("https://2130706433/", false)]

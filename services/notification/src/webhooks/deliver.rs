@@ -8,6 +8,7 @@ use roomsync_messages::DeliveryDue;
 use roomsync_postgres::Database;
 use roomsync_sealing::{Keyring, SealingError};
 use secrecy::SecretSlice;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -16,15 +17,17 @@ use super::{
     rpc::place,
     send::{Refusal, Request, Sender},
     signing,
-    slots::{Full, Slots},
+    slots::{Full, Pace, Slots},
     store,
 };
 use crate::{config::WebhooksConfig, metrics::Metrics};
 
 /// What a lease has over the time of a request: for the statements around it.
 const LEASE_SLACK: Duration = Duration::from_secs(30);
-/// When a change is tried again whose predecessor went well.
+/// When a change is tried again that failed for the first time.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// When a slow receiver is asked again that has enough to do.
+const SLOW_DELAY: Duration = Duration::from_secs(5);
 
 /// Sends changes.
 #[derive(Debug)]
@@ -88,12 +91,11 @@ impl Deliveries {
                     });
                 }
             };
+            let started = Instant::now();
             let sent = self.send(message, &due).await;
-            slot.answered(sent.map_or_else(Refusal::was_answered, |()| true));
+            slot.went(self.pace(sent, started.elapsed()));
             if let Err(refusal) = sent {
-                // A change has the whole patience for itself, and so a message of its own.
-                let anew = held.is_some() && delivery.attempt > 1;
-                return self.refused(message, &due, refusal, anew).await;
+                return self.refused(message, delivery, &due, refusal).await;
             }
             if !self.taken(message, &due).await? {
                 return Ok(End::Done);
@@ -105,6 +107,17 @@ impl Deliveries {
             self.go_on_later(message, lease).await?;
         }
         Ok(End::Done)
+    }
+
+    /// A receiver that takes a quarter of the time it has is slow.
+    fn pace(&self, sent: Result<(), Refusal>, took: Duration) -> Pace {
+        if !sent.map_or_else(Refusal::was_answered, |()| true) {
+            Pace::Silent
+        } else if took > self.config.timeout / 4 {
+            Pace::Slow
+        } else {
+            Pace::Quick
+        }
     }
 
     async fn next(
@@ -181,24 +194,29 @@ impl Deliveries {
     async fn refused(
         &self,
         message: &DeliveryDue,
+        delivery: &Delivery,
         due: &Due,
         refusal: Refusal,
-        anew: bool,
     ) -> Result<End, sqlx::Error> {
         self.metrics.webhook_refused(refusal);
         let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
-        let told = store::failed(pool, tenant, message.webhook, refusal);
+        let told = store::failed(pool, tenant, message.webhook, &due.url, refusal);
         self.database.answer::<_, sqlx::Error>(told).await?;
 
-        let (lease, patience) = (due.lease, self.config.patience);
+        let (message_id, lease) = (delivery.message_id, due.lease);
+        let (patience, farewell) = (self.config.patience, refusal.is_farewell());
         let delay = refusal.pause().unwrap_or(FIRST_DELAY);
-        let anew = anew && !refusal.is_farewell();
+        // The message may have come back before for other reasons: the changes before this one, a pause,
+        // too many requests under way. This change begins at the foot of the ladder, and with the whole
+        // patience, and so with a message of its own.
+        let came_back = delivery.attempt > 1;
+        let anew = move |failed| failed == Failed::Again { first: true } && came_back && !farewell;
         let failed = self
             .database
             .tx("webhook_refused", |tx| {
                 Box::pin(async move {
-                    let failed = queue::failed(tx, message, lease, patience).await?;
-                    if failed == Failed::Again && anew {
+                    let failed = queue::failed(tx, message, message_id, lease, patience).await?;
+                    if anew(failed) {
                         queue::publish(tx, message, delay).await?;
                     }
                     Ok::<_, sqlx::Error>(failed)
@@ -219,8 +237,8 @@ impl Deliveries {
                 );
                 End::GivenUp { why }
             }
-            Failed::Again if anew || refusal.is_farewell() => End::Done,
-            Failed::Again => End::Later {
+            Failed::Again { .. } if anew(failed) || farewell => End::Done,
+            Failed::Again { .. } => End::Later {
                 why,
                 after: refusal.pause(),
             },
@@ -239,10 +257,14 @@ impl Deliveries {
     }
 }
 
-/// A receiver that answers is asked again as soon as may be, one that does not ever more slowly.
+/// A receiver that answers is asked again soon, one that does not ever more slowly.
 fn crowded(full: Full) -> End {
     End::Later {
         why: "enough requests to the webhook are under way".to_owned(),
-        after: (!full.silent).then_some(Duration::ZERO),
+        after: match full.pace {
+            Pace::Quick => Some(Duration::ZERO),
+            Pace::Slow => Some(SLOW_DELAY),
+            Pace::Silent => None,
+        },
     }
 }

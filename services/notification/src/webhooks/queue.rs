@@ -95,14 +95,43 @@ pub async fn announce(
     )
     .fetch_all(&mut *tx)
     .await?;
-    for webhook in webhooks {
-        let message = DeliveryDue {
+    let messages: Vec<_> = webhooks
+        .into_iter()
+        .map(|webhook| DeliveryDue {
             tenant: tenant.clone(),
             webhook,
             object: object.clone(),
-        };
-        publish(tx, &message, Duration::ZERO).await?;
+        })
+        .collect();
+    publish_all(tx, &messages).await
+}
+
+/// Publishes a message for each of these rows at once. A few statements however many they are: whoever
+/// appends holds the tenant's log meanwhile.
+async fn publish_all(tx: &mut PgConnection, messages: &[DeliveryDue]) -> Result<(), sqlx::Error> {
+    if messages.is_empty() {
+        return Ok(());
     }
+    let ids = outbox::push_all(&mut *tx, messages).await?;
+    let tenants: Vec<_> = messages.iter().map(|it| it.tenant.to_string()).collect();
+    let webhooks: Vec<_> = messages.iter().map(|it| it.webhook).collect();
+    let objects: Vec<_> = messages.iter().map(|it| it.object.to_string()).collect();
+    sqlx::query!(
+        "-- notification.webhook_objects.publish_all
+        UPDATE notification.webhook_objects w
+        SET message_id = m.message_id,
+            message_seen_at = now()
+        FROM unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[])
+            AS m (tenant_id, webhook_id, object_id, message_id)
+        WHERE w.tenant_id = m.tenant_id AND w.webhook_id = m.webhook_id
+            AND w.object_id = m.object_id",
+        &tenants,
+        &webhooks,
+        &objects,
+        &ids,
+    )
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -384,42 +413,67 @@ pub async fn taken(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failed {
     /// It is tried again.
-    Again,
+    Again {
+        /// It had not failed before.
+        first: bool,
+    },
     /// It has failed for too long: it waits for the next change of its object, or for a person.
     GivenUp,
-    /// The lease was somebody else's by then.
+    /// The lease was somebody else's by then, or another message stands for the row: that one goes on.
     NotOurs,
 }
 
-/// The receiver does not have the change.
+/// The receiver does not have the change. Where the row was hurried meanwhile, nothing but the lease is
+/// touched: the sweep must find it.
 pub async fn failed(
     tx: &mut PgConnection,
     message: &DeliveryDue,
+    message_id: Uuid,
     lease: Uuid,
     patience: Duration,
 ) -> Result<Failed, sqlx::Error> {
-    let given_up = sqlx::query_scalar!(
-        r#"-- notification.webhook_objects.failed
-        UPDATE notification.webhook_objects
-        SET failing_since = coalesce(failing_since, now()),
-            message_id = CASE WHEN failing_since <= now() - $5::interval THEN NULL ELSE message_id END,
-            message_seen_at = CASE WHEN failing_since <= now() - $5::interval THEN NULL ELSE now() END,
-            lease = NULL,
-            leased_until = NULL
+    let row = sqlx::query!(
+        r#"-- notification.webhook_objects.lock_leased
+        SELECT message_id, failing_since IS NULL AS "first!",
+            coalesce(failing_since <= now() - $5::interval, false) AS "given_up!"
+        FROM notification.webhook_objects
         WHERE tenant_id = $1 AND webhook_id = $2 AND object_id = $3 AND lease = $4
-        RETURNING message_seen_at IS NULL AS "given_up!""#,
+        FOR UPDATE"#,
         message.tenant.as_str(),
         message.webhook,
         message.object.as_str(),
         lease,
         interval(patience),
     )
-    .fetch_optional(tx)
+    .fetch_optional(&mut *tx)
     .await?;
-    Ok(match given_up {
-        None => Failed::NotOurs,
-        Some(true) => Failed::GivenUp,
-        Some(false) => Failed::Again,
+    let Some(row) = row else {
+        return Ok(Failed::NotOurs);
+    };
+    if row.message_id != Some(message_id) {
+        give_back(tx, message, lease).await?;
+        return Ok(Failed::NotOurs);
+    }
+    sqlx::query!(
+        "-- notification.webhook_objects.failed
+        UPDATE notification.webhook_objects
+        SET failing_since = coalesce(failing_since, now()),
+            message_id = CASE WHEN $4 THEN NULL ELSE message_id END,
+            message_seen_at = CASE WHEN $4 THEN NULL ELSE now() END,
+            lease = NULL,
+            leased_until = NULL
+        WHERE tenant_id = $1 AND webhook_id = $2 AND object_id = $3",
+        message.tenant.as_str(),
+        message.webhook,
+        message.object.as_str(),
+        row.given_up,
+    )
+    .execute(tx)
+    .await?;
+    Ok(if row.given_up {
+        Failed::GivenUp
+    } else {
+        Failed::Again { first: row.first }
     })
 }
 
@@ -444,15 +498,23 @@ pub async fn hurry(tx: &mut PgConnection, tenant: &str, webhook: Uuid) -> Result
     Ok(())
 }
 
+/// A row whose message is lost.
+struct LostRow {
+    tenant: String,
+    webhook: Uuid,
+    object: String,
+}
+
 /// Publishes anew for at most `limit` rows whose message nobody had in hand for so long. Answers how many.
 pub async fn publish_lost(
     tx: &mut PgConnection,
     lost_after: Duration,
     limit: i64,
 ) -> Result<usize, sqlx::Error> {
-    let lost = sqlx::query!(
+    let lost = sqlx::query_as!(
+        LostRow,
         "-- notification.webhook_objects.lost
-        SELECT w.tenant_id, w.webhook_id, w.object_id
+        SELECT w.tenant_id AS tenant, w.webhook_id AS webhook, w.object_id AS object
         FROM notification.webhook_objects w
         JOIN notification.webhooks h USING (tenant_id, webhook_id)
         WHERE w.message_seen_at < now() - $1::interval AND h.enabled
@@ -464,16 +526,14 @@ pub async fn publish_lost(
     )
     .fetch_all(&mut *tx)
     .await?;
-    for row in &lost {
-        let (Ok(tenant), Ok(object)) = (row.tenant_id.parse(), row.object_id.parse()) else {
-            continue;
-        };
-        let message = DeliveryDue {
-            tenant,
-            webhook: row.webhook_id,
-            object,
-        };
-        publish(tx, &message, Duration::ZERO).await?;
-    }
+    let message = |row: &LostRow| {
+        Some(DeliveryDue {
+            tenant: row.tenant.parse().ok()?,
+            webhook: row.webhook,
+            object: row.object.parse().ok()?,
+        })
+    };
+    let messages: Vec<_> = lost.iter().filter_map(message).collect();
+    publish_all(tx, &messages).await?;
     Ok(lost.len())
 }

@@ -160,7 +160,9 @@ fn verdict(response: &Response) -> Result<(), Refusal> {
     ];
     let pause = header(RETRY_AFTER)
         .filter(|_| asks.contains(&status))
-        .and_then(|value| retry_after(value, header(DATE)));
+        .and_then(|value| retry_after(value, header(DATE)))
+        // "At once" is no pause: the ladder decides.
+        .filter(|pause| !pause.is_zero());
     Err(Refusal::Status {
         status: status.as_u16(),
         pause,
@@ -201,7 +203,9 @@ fn refusal(error: &reqwest::Error) -> Refusal {
         let inner = error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        if error.is::<NotPublic>() || inner.is_some_and(|inner| inner.is::<NotPublic>()) {
+        if error.is::<NotPublic>()
+            || inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotPublic>)
+        {
             return Refusal::NotPublic;
         }
         cause = error.source();

@@ -211,12 +211,14 @@ pub async fn succeeded(
     Ok(())
 }
 
-/// A request was not. One that was answered with 410 is the last; one that was told when to come back is,
-/// for every object, the last until then.
+/// A request to this address was not. One that was answered with 410 is the last; one that was told when
+/// to come back is, for every object, the last until then. What an address said that the webhook no longer
+/// has does not matter.
 pub async fn failed(
     db: impl PgExecutor<'_>,
     tenant: &str,
     webhook: Uuid,
+    url: &str,
     refusal: Refusal,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -226,12 +228,13 @@ pub async fn failed(
             last_failure = $3,
             enabled = enabled AND NOT $4,
             paused_until = greatest(paused_until, now() + $5::interval)
-        WHERE tenant_id = $1 AND webhook_id = $2",
+        WHERE tenant_id = $1 AND webhook_id = $2 AND url = $6",
         tenant,
         webhook,
         refusal.word(),
         refusal.is_farewell(),
         refusal.pause().map(interval),
+        url,
     )
     .execute(db)
     .await?;

@@ -44,7 +44,7 @@ async fn a_webhook_is_shown_without_its_secret_and_changed_field_by_field(pool: 
     assert!(made.secret.starts_with("whsec_"), "{}", made.secret);
     assert_eq!((webhook.name.as_str(), webhook.enabled), ("Rooms", true));
     assert!(webhook.created_at.is_some());
-    assert_eq!(list(&service).await, [webhook.clone()]);
+    assert_eq!(list(&service).await, std::slice::from_ref(&webhook));
 
     let stored: Vec<u8> = sqlx::query_scalar("SELECT secret FROM notification.webhooks")
         .fetch_one(&pool)

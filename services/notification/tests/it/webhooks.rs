@@ -225,6 +225,28 @@ impl World {
         updated.unwrap();
     }
 
+    async fn move_to(&self, url: String) {
+        let request = api::UpdateWebhookRequest {
+            tenant_id: TENANT.to_owned(),
+            webhook_id: self.webhook.clone(),
+            url: Some(url),
+            ..api::UpdateWebhookRequest::default()
+        };
+        let updated = self
+            .service
+            .subscriptions
+            .update_webhook(called_by("*", Request::new(request)))
+            .await;
+        updated.unwrap();
+    }
+
+    /// Waits until the receiver has something in hand.
+    async fn something_is_under_way(&self) {
+        while self.got().await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn rotate(&self) -> String {
         let request = api::RotateWebhookSecretRequest {
             tenant_id: TENANT.to_owned(),
@@ -414,9 +436,7 @@ async fn a_new_message_waits_for_who_sends_under_the_old_one(pool: PgPool) {
     let old = world.outbox().await.remove(0);
     let sending = world.handle(&old);
     let enabling = async {
-        while world.got().await.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        world.something_is_under_way().await;
         world.enable(true).await;
         assert_eq!(world.sweep(&["a"]).await, 1);
         let new = world.outbox().await.remove(0);
@@ -429,6 +449,99 @@ async fn a_new_message_waits_for_who_sends_under_the_old_one(pool: PgPool) {
     assert_eq!(world.got_versions().await, of("a", [1]));
     world.handle(&new).await.unwrap();
     assert_eq!(world.got_versions().await, of("a", [1, 2]));
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_webhook_enabled_while_a_request_fails_is_tried_at_once(pool: PgPool) {
+    let world = World::new(&pool).await;
+    let slow = ResponseTemplate::new(500).set_delay(Duration::from_millis(500));
+    world.answers(slow).await;
+    append(&world.database, &change("a", 1)).await;
+    let old = world.outbox().await.remove(0);
+    let enabling = async {
+        world.something_is_under_way().await;
+        world.enable(true).await;
+    };
+    let (handled, ()) = tokio::join!(world.handle(&old), enabling);
+    handled.expect("it is not the row's message any more");
+    world.answers(ok()).await;
+    assert_eq!(world.sweep(&["a"]).await, 1, "the failure undid it");
+    world.pump().await;
+    assert_eq!(world.got_versions().await, of("a", [1]));
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn what_the_address_before_says_does_not_stop_the_new_one(pool: PgPool) {
+    let world = World::new(&pool).await;
+    let slow = ResponseTemplate::new(410).set_delay(Duration::from_millis(500));
+    world.answers(slow).await;
+    let elsewhere = MockServer::start().await;
+    let mock = Mock::given(matchers::any()).respond_with(ok());
+    mock.mount(&elsewhere).await;
+    append(&world.database, &change("a", 1)).await;
+    let old = world.outbox().await.remove(0);
+    let moving = async {
+        world.something_is_under_way().await;
+        world.move_to(elsewhere.uri()).await;
+    };
+    let (handled, ()) = tokio::join!(world.handle(&old), moving);
+    handled.unwrap();
+    let shown = world.shown().await;
+    assert!(shown.enabled && shown.last_failure.is_empty(), "{shown:?}");
+    assert_eq!(world.sweep(&["a"]).await, 1);
+    world.pump().await;
+    assert_eq!(elsewhere.received_requests().await.unwrap().len(), 1);
+    assert_eq!(world.shown().await.objects_behind, 0);
+}
+
+/// It came back for want of a slot, during a pause: that is no reason to wait an hour after the first
+/// failure.
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_change_begins_at_the_foot_of_the_ladder_however_often_its_message_came(pool: PgPool) {
+    let world = World::new(&pool).await;
+    world.answers(ResponseTemplate::new(500)).await;
+    append(&world.database, &change("a", 1)).await;
+    let message = world.outbox().await.remove(0);
+    world.handle_attempt(&message, 7).await.unwrap();
+    let anew = world.outbox().await.remove(0);
+    assert_eq!(later(world.handle(&anew).await), None);
+    assert_eq!(later(world.handle_attempt(&anew, 2).await), None);
+    assert!(world.outbox().await.is_empty(), "that was not the first");
+    assert_eq!(world.got().await.len(), 3);
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn every_webhook_has_a_message_of_its_own(pool: PgPool) {
+    let world = World::new(&pool).await;
+    for _ in 0..3 {
+        let request = api::CreateWebhookRequest {
+            tenant_id: TENANT.to_owned(),
+            name: "Rooms".to_owned(),
+            url: world.receiver.uri(),
+        };
+        let made = world
+            .service
+            .subscriptions
+            .create_webhook(called_by("*", Request::new(request)))
+            .await;
+        made.unwrap();
+    }
+    world.answers(ok()).await;
+    append(&world.database, &change("a", 1)).await;
+    let meant: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("SELECT message_id, webhook_id FROM notification.webhook_objects")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    let messages = world.outbox().await;
+    assert_eq!((meant.len(), messages.len()), (4, 4));
+    for (id, message) in &messages {
+        assert!(meant.contains(&(*id, message.webhook)), "{message:?}");
+    }
+    for message in &messages {
+        world.handle(message).await.unwrap();
+    }
+    assert_eq!(world.got_versions().await, of("a", [1, 1, 1, 1]));
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]
@@ -446,7 +559,7 @@ async fn what_is_appended_while_the_last_is_sent_is_never_forgotten(pool: PgPool
         }
     };
     let both = async { tokio::join!(appending, delivering) };
-    tokio::time::timeout(3 * SOON, both)
+    tokio::time::timeout(3 * SOON, Box::pin(both))
         .await
         .expect("all of them");
     assert_eq!(world.got_versions().await, of("a", 1..=60));
@@ -538,6 +651,17 @@ async fn a_receiver_that_asks_for_a_pause_gets_it_for_all_objects(pool: PgPool) 
     world.sweep(&["a"]).await;
     world.pump().await;
     assert_eq!(world.got().await.len(), 2);
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_pause_of_nothing_leaves_the_ladder_to_decide(pool: PgPool) {
+    let world = World::new(&pool).await;
+    world
+        .answers(ResponseTemplate::new(503).insert_header("retry-after", "0"))
+        .await;
+    append(&world.database, &change("a", 1)).await;
+    let message = world.outbox().await.remove(0);
+    assert_eq!(later(world.handle(&message).await), None);
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]

@@ -52,6 +52,39 @@ pub async fn push_after<M: Message>(
     Ok(message_id)
 }
 
+/// Publishes the messages when the transaction has committed, in their order, with one statement however
+/// many they are. Returns their ids, one for each.
+pub async fn push_all<M: Message>(
+    tx: &mut PgConnection,
+    messages: &[M],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bodies: Vec<_> = messages
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<_, _>>()
+        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let ids: Vec<_> = messages.iter().map(|_| new_message_id()).collect();
+    sqlx::query(
+        "-- outbox.push_all
+        INSERT INTO outbox (message_id, message_type, exchange, body, traceparent)
+        SELECT message_id, $3, $4, body, $5
+        FROM unnest($1::uuid[], $2::jsonb[]) WITH ORDINALITY AS m (message_id, body, place)
+        ORDER BY place",
+    )
+    .bind(&ids)
+    .bind(bodies)
+    .bind(M::TYPE)
+    .bind(M::EXCHANGE.name())
+    .bind(trace::current_traceparent())
+    .execute(&mut *tx)
+    .await?;
+    notify(tx).await?;
+    Ok(ids)
+}
+
 /// Takes back a message that has not left yet; `false` when it has, or never was.
 pub async fn take_back(tx: &mut PgConnection, message_id: Uuid) -> Result<bool, sqlx::Error> {
     let done = sqlx::query(

@@ -64,7 +64,7 @@ async fn make_so(worker: &Worker, id: CalendarId) -> Result<(), Trouble> {
     match (plan(known.as_ref(), wanted.as_ref()), known, wanted) {
         (Plan::Wait, ..) => Err(Trouble::NotConnected),
         (Plan::Verify, _, Some(wanted)) => verify(worker, &wanted.calendar).await,
-        (Plan::Import, _, Some(wanted)) => import(worker, &wanted.calendar).await,
+        (Plan::Import, _, Some(wanted)) => import_again(worker, &wanted.calendar).await,
         (Plan::Close, Some(known), _) => {
             // Counted from when the closing began: a message lives for shorter than the patience.
             let patience = worker.config.sync.close_patience;
@@ -117,17 +117,26 @@ async fn verify(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
             worker.calendars.open(calendar, &role).await?;
             // Perhaps in another subject's name now: pushes shall come through a channel that it can
             // stop.
-            worker.channels.due_now(calendar.id).await?;
-            import(worker, calendar).await
+            open_channel::open_claimed(worker, calendar).await;
+            worker.calendars.raise_full(calendar.id).await?;
+            announce_import(worker, calendar).await;
+            Ok(())
         }
         Verdict::Pending(_) | Verdict::Failed(_) => Ok(()),
     }
 }
 
-/// The channel first: what changes from now on is pushed, and everything before is listed.
-async fn import(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
+/// An import that is wanted already, perhaps under way, is not asked for a second time: the message may
+/// be doubled.
+async fn import_again(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
     open_channel::open_now(worker, calendar).await?;
-    worker.calendars.raise_full(calendar.id).await?;
+    worker.calendars.raise_full_once(calendar.id).await?;
+    announce_import(worker, calendar).await;
+    Ok(())
+}
+
+/// After the channel: what changes from now on is pushed, and everything before is listed.
+async fn announce_import(worker: &Worker, calendar: &Calendar) {
     let (why, lane) = (RefreshWhy::Import, RefreshLane::Background);
     worker
         .hint(&CalendarRefresh {
@@ -136,7 +145,6 @@ async fn import(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
             lane,
         })
         .await;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -97,13 +97,7 @@ async fn round(
     let mut listed = match next(claim, pulled) {
         Next::Everything => full_sync::list(worker, claim).await?,
         Next::Window => reconcile::list(worker, claim).await?,
-        Next::ByCursor(cursor) => match pull::list(worker, claim, &cursor, lane).await {
-            Err(trouble) if needs_full_sync(&trouble, claim, worker.config.sync.longest_delay) => {
-                tracing::info!(calendar = %claim.calendar.id, why = trouble.kind(), "full sync");
-                full_sync::list(worker, claim).await?
-            }
-            listed => listed?,
-        },
+        Next::ByCursor(cursor) => by_cursor(worker, claim, &cursor, lane).await?,
     };
     match apply(worker, claim, &mut listed).await? {
         Applied::Done { changes, drift } => {
@@ -125,6 +119,29 @@ async fn round(
     }
 }
 
+/// What changed since the cursor; everything, if the cursor is dead.
+async fn by_cursor(
+    worker: &Worker,
+    claim: &Claim,
+    cursor: &str,
+    lane: Lane,
+) -> Result<Found, Trouble> {
+    match pull::list(worker, claim, cursor, lane).await {
+        Err(Trouble::Google(error)) if is_dead(&error, claim.failures) => {
+            if !heals_at_once(claim, worker.config.sync.longest_delay) {
+                return Err(Trouble::DeadCursor(error));
+            }
+            tracing::info!(calendar = %claim.calendar.id, why = error.kind(), "full sync");
+            let everything = full_sync::list(worker, claim).await?;
+            Ok(Found {
+                cursor_died: true,
+                ..everything
+            })
+        }
+        listed => listed,
+    }
+}
+
 /// Everything without a cursor, or when a full sync is asked for; the window when a reconcile is asked
 /// for and its pull is done; else by the cursor.
 fn next(claim: &Claim, pulled: Option<i64>) -> Next {
@@ -135,22 +152,25 @@ fn next(claim: &Claim, pulled: Option<i64>) -> Next {
     }
 }
 
-/// Whether a pull failed for its cursor, so that everything is listed now.
+/// Whether a pull failed for its cursor.
 ///
-/// An expired one is told as such, also on a later page; but when a young cursor expires, the next one
-/// may as well: then the calendar waits first, for longer each time (`put_off` drops the cursor).
-/// Refused as such (400), it may be the cursor that Google does not take, say as another subject's. If
-/// it is not, the full sync is refused too. And a delta that again and again cannot be read, as one
-/// that ends without a cursor (observed), may be read from another cursor.
-fn needs_full_sync(trouble: &Trouble, claim: &Claim, young: Duration) -> bool {
-    match trouble {
-        Trouble::Google(GoogleError::CursorExpired) => {
-            claim.cursor_age.is_none_or(|age| age >= young)
-        }
-        Trouble::Google(GoogleError::Refused { .. }) => true,
-        Trouble::Google(GoogleError::Unreadable(_)) => claim.failures >= UNREADABLE_LIMIT,
+/// An expired one is told as such, also on a later page. Refused as such (400), it may be the cursor
+/// that Google does not take, say as another subject's. If it is not, the full sync is refused too. And a
+/// delta that again and again cannot be read, as one that ends without a cursor (observed), may be read
+/// from another cursor.
+fn is_dead(error: &GoogleError, failures: i32) -> bool {
+    match error {
+        GoogleError::CursorExpired | GoogleError::Refused { .. } => true,
+        GoogleError::Unreadable(_) => failures >= UNREADABLE_LIMIT,
         _ => false,
     }
+}
+
+/// Whether everything is listed at once instead of a dead cursor. The first death always heals at once,
+/// and counts as a failure until a pull succeeds. When the next cursor dies `young`, the one after it may
+/// as well: then the calendar waits first, for longer each time (`put_off` drops the cursor).
+fn heals_at_once(claim: &Claim, young: Duration) -> bool {
+    claim.failures == 0 || claim.cursor_age.is_none_or(|age| age >= young)
 }
 
 /// A delta that touched nothing needs no Apply.
@@ -206,6 +226,7 @@ async fn end(
         done,
         full_done: (kind == Kind::Full).then_some(claim.full_wanted),
         reconcile_done: (kind != Kind::Delta).then_some(claim.reconcile_wanted),
+        cursor_died: listed.cursor_died,
         mirrored_until: listed.window.map(|window| window.ends_at()),
         pause: done.map_or(Duration::ZERO, |_| sync.pause),
         reconcile_every: sync.reconcile_every,
@@ -280,7 +301,7 @@ async fn put_off(worker: &Worker, claim: &Claim, trouble: Trouble) -> Result<(),
                 delay: reaction.delay,
                 failed: reaction.failed,
                 not_found: reaction.not_found,
-                cursor_dead: matches!(trouble, Trouble::Google(GoogleError::CursorExpired)),
+                cursor_dead: matches!(trouble, Trouble::DeadCursor(_)),
             },
         )
         .await
@@ -385,16 +406,27 @@ mod tests {
     }
 
     #[rstest]
-    #[case::old(GoogleError::CursorExpired, Some(3600), 0, true)]
-    #[case::of_unknown_age(GoogleError::CursorExpired, None, 0, true)]
-    #[case::young(GoogleError::CursorExpired, Some(5), 0, false)]
-    #[case::refused(GoogleError::Refused { status: 400.try_into().unwrap(), reason: String::new() }, Some(5), 0, true)]
-    #[case::unreadable(GoogleError::Unreadable("no token"), None, 0, false)]
-    #[case::always_unreadable(GoogleError::Unreadable("no token"), None, 3, true)]
-    #[case::gone_is_no_cursor(GoogleError::Gone, None, 9, false)]
-    #[case::not_found(GoogleError::NotFound, None, 9, false)]
+    #[case::expired(GoogleError::CursorExpired, 0, true)]
+    #[case::refused(GoogleError::Refused { status: 400.try_into().unwrap(), reason: String::new() }, 0, true)]
+    #[case::unreadable(GoogleError::Unreadable("no token"), 0, false)]
+    #[case::always_unreadable(GoogleError::Unreadable("no token"), 3, true)]
+    #[case::gone_is_no_cursor(GoogleError::Gone, 9, false)]
+    #[case::not_found(GoogleError::NotFound, 9, false)]
     fn what_a_cursor_can_be_blamed_for(
         #[case] error: GoogleError,
+        #[case] failures: i32,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_dead(&error, failures), expected);
+    }
+
+    #[rstest]
+    #[case::old(Some(3600), 0, true)]
+    #[case::old_after_faults(Some(3600), 9, true)]
+    #[case::of_unknown_age(None, 9, true)]
+    #[case::young(Some(5), 0, true)]
+    #[case::young_again(Some(5), 1, false)]
+    fn a_dead_cursor_heals_at_once_unless_the_next_one_dies_young(
         #[case] age: Option<u64>,
         #[case] failures: i32,
         #[case] expected: bool,
@@ -404,9 +436,7 @@ mod tests {
             failures,
             ..claim(Some("c"), None, None)
         };
-        let trouble = Trouble::Google(error);
-        let young = Duration::from_mins(10);
-        assert_eq!(needs_full_sync(&trouble, &claim, young), expected);
+        assert_eq!(heals_at_once(&claim, Duration::from_mins(10)), expected);
     }
 
     #[rstest]

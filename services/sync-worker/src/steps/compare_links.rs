@@ -12,6 +12,9 @@ use roomsync_messages::LinkDue;
 
 use crate::{mirror::Wanted, store::rows::Known, trouble::Trouble, worker::Worker};
 
+/// A link that became pending less than this ago has a message of its own under way. A second one would
+/// have it verified, watched and imported twice.
+const ON_ITS_WAY: Duration = Duration::from_mins(1);
 /// The longest delay between two attempts to verify a link.
 const LONGEST_DELAY: Duration = Duration::from_hours(1);
 /// So many of our rows are read at once.
@@ -96,20 +99,27 @@ fn is_due(link: &Wanted, first: Duration, now: DateTime<Utc>) -> bool {
     !to_verify || next.is_none_or(|next| next <= now)
 }
 
-/// When to verify a link again that could not be verified; `None`: it was not tried yet. The delay
-/// is a quarter of how long it had been pending by the last attempt, and an hour at most: short for
-/// who waits for it, rare for what nobody mends.
+/// When to verify a link again that could not be verified; `None`: at once. The delay is a quarter of how
+/// long it had been pending by the last attempt, and an hour at most: short for who waits for it, rare
+/// for what nobody mends. One that has just become pending is not brought a second time.
 fn next_attempt(
     pending_since: Option<DateTime<Utc>>,
     last_attempt: Option<DateTime<Utc>>,
     first: Duration,
 ) -> Option<DateTime<Utc>> {
-    let last = last_attempt?;
+    let fresh_until = pending_since.and_then(|since| later(since, ON_ITS_WAY));
+    let Some(last) = last_attempt else {
+        return fresh_until;
+    };
     let age = pending_since.map(|since| (last - since).to_std().unwrap_or_default());
     let delay = age.map_or(LONGEST_DELAY, |age| {
         (age / 4).clamp(first.min(LONGEST_DELAY), LONGEST_DELAY)
     });
-    last.checked_add_signed(TimeDelta::from_std(delay).ok()?)
+    later(last, delay).max(fresh_until)
+}
+
+fn later(at: DateTime<Utc>, by: Duration) -> Option<DateTime<Utc>> {
+    at.checked_add_signed(TimeDelta::from_std(by).ok()?)
 }
 
 /// The differences. Ours were read first: a link made since is only missing, and a `link.due` too
@@ -193,14 +203,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case::not_tried_yet(Some(0), None, None)]
+    #[case::not_tried_yet(Some(0), None, Some(1))]
+    #[case::never_pending(None, None, None)]
     #[case::just_linked(Some(0), Some(0), Some(1))]
     #[case::soon(Some(0), Some(8), Some(10))]
     #[case::later(Some(0), Some(60), Some(75))]
     #[case::hourly(Some(0), Some(240), Some(300))]
     #[case::not_more_rarely(Some(0), Some(1000), Some(1060))]
     #[case::not_pending(None, Some(10), Some(70))]
-    #[case::pending_anew(Some(20), Some(10), Some(11))]
+    #[case::pending_anew(Some(20), Some(10), Some(21))]
     fn attempts_to_verify_become_rarer(
         #[case] pending_since: Option<i64>,
         #[case] last: Option<i64>,

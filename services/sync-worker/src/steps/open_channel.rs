@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use roomsync_domain::{CalendarId, ChannelId};
+use roomsync_domain::ChannelId;
 use roomsync_google::{Advice, GoogleError, WatchRequest};
 
 use super::{close_calendar, renew_channel, report};
@@ -155,17 +155,23 @@ fn retry_in(trouble: &Trouble, backoff: Backoff, retry_refused: Duration) -> Dur
     }
 }
 
-/// Opens the channel of a calendar now, if nobody else is at it. Trouble is planned for, not told:
-/// polling carries the calendar meanwhile.
+/// Opens the channel of a calendar now, if that is due and nobody else is at it.
 pub(crate) async fn open_now(worker: &Worker, calendar: &Calendar) -> Result<(), Trouble> {
-    let id: CalendarId = calendar.id;
-    if worker.push_address.is_none() || !worker.channels.claim(id).await? {
-        return Ok(());
-    }
-    if let Err(trouble) = open(worker, calendar).await {
-        tracing::warn!(calendar = %id, %trouble, "failed to open a channel");
+    if worker.push_address.is_some() && worker.channels.claim(calendar.id).await? {
+        open_claimed(worker, calendar).await;
     }
     Ok(())
+}
+
+/// Opens the channel of a calendar whose channel work is ours. Trouble is planned for, not told: polling
+/// carries the calendar meanwhile.
+pub(crate) async fn open_claimed(worker: &Worker, calendar: &Calendar) {
+    if worker.push_address.is_none() {
+        return;
+    }
+    if let Err(trouble) = open(worker, calendar).await {
+        tracing::warn!(calendar = %calendar.id, %trouble, "failed to open a channel");
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub(crate) struct Found {
     pub(crate) listings: Vec<Listing>,
     /// The cursor to store once they are applied; `None`: it stays.
     pub(crate) cursor: Option<String>,
+    /// It was made because the cursor before is dead.
+    pub(crate) cursor_died: bool,
     /// The window, if all of it was listed.
     pub(crate) window: Option<TimeWindow>,
     /// booking-command's clock when the first page was paid for.
@@ -85,6 +87,7 @@ pub(crate) async fn list(
                 .cursor
                 .ok_or(Trouble::Unreadable("a delta without its cursor"))?,
         ),
+        cursor_died: false,
         window: all.then_some(window),
         listed_since: fetched.listed_since,
         access_role: fetched.access_role,

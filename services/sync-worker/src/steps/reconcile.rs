@@ -26,6 +26,7 @@ pub(crate) async fn list(worker: &Worker, claim: &Claim) -> Result<Found, Troubl
         kind: Kind::Reconcile,
         listings: scopes::of_window(within.seen, window, within.complete),
         cursor: None,
+        cursor_died: false,
         window: Some(window),
         listed_since: within.listed_since,
         access_role: within.access_role,

@@ -101,7 +101,8 @@ impl Calendars {
     /// Stores what was listed and applied, and lets go, in one statement. `None`: the claim is lost.
     ///
     /// Failures are over only when something is done: a full sync whose cursor dies at once must not
-    /// be tried again without a delay for ever.
+    /// be tried again without a delay for ever. The pushes that the claim answers are over too, unless
+    /// the calendar is clean only up to an earlier generation: then they wait for the next pull.
     pub(crate) async fn end(
         &self,
         claim: &Claim,
@@ -120,9 +121,12 @@ impl Calendars {
                 lease_until = '-infinity',
                 next_attempt_at = now() + make_interval(secs => $8),
                 sweep_after = '-infinity',
-                failures = CASE WHEN $4::bigint IS NULL THEN failures ELSE 0 END,
+                failures = CASE
+                    WHEN $4::bigint IS NULL THEN failures + $13::boolean::integer
+                    ELSE 0
+                END,
                 not_found = 0,
-                pushing_at = NULL,
+                pushing_at = CASE WHEN $4::bigint < $14 THEN pushing_at END,
                 access_role = COALESCE($9, access_role),
                 last_check_at = now(),
                 last_full_sync_at = CASE WHEN $5::bigint IS NULL THEN last_full_sync_at ELSE now() END,
@@ -148,6 +152,8 @@ impl Calendars {
             seconds(end.poll),
             seconds(end.reconcile_every),
             seconds(coverage_every),
+            end.cursor_died,
+            claim.generation,
         )
         .fetch_optional(self.database.pool());
         self.database.answer(query).await

@@ -96,11 +96,6 @@ impl Channels {
         Ok(())
     }
 
-    /// Has the channel of a calendar opened anew at once, whatever was planned: its subject changed.
-    pub(crate) async fn due_now(&self, calendar: CalendarId) -> sqlx::Result<()> {
-        self.due_in(calendar, Duration::ZERO).await
-    }
-
     /// Google does not push for this calendar: remembered, and tried again after `delay`.
     pub(crate) async fn push_refused(
         &self,

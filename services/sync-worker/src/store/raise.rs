@@ -45,6 +45,23 @@ impl Calendars {
         Ok(raised.rows_affected() == 1)
     }
 
+    /// As [`Self::raise_full`], unless one is asked for and not done yet.
+    pub(crate) async fn raise_full_once(&self, calendar: CalendarId) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.raise_full_once
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                full_wanted = full_wanted + 1
+            WHERE calendar_id = $1
+              AND state = 'open'
+              AND full_done = full_wanted",
+            calendar.0,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected() == 1)
+    }
+
     /// Asks for a reconcile of an open calendar. Several that come before one has begun are one.
     pub(crate) async fn raise_reconcile(&self, calendar: CalendarId) -> sqlx::Result<bool> {
         let query = sqlx::query!(

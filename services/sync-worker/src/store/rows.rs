@@ -63,6 +63,9 @@ pub(crate) struct End {
     pub(crate) full_done: Option<i64>,
     /// The reconcile that is done.
     pub(crate) reconcile_done: Option<i64>,
+    /// The full sync was made because the cursor before is dead: counts as a failure until a pull
+    /// from the new one succeeds.
+    pub(crate) cursor_died: bool,
     /// The end of the window, if one was applied.
     pub(crate) mirrored_until: Option<DateTime<Utc>>,
     /// How long the calendar rests now.

@@ -26,6 +26,8 @@ async fn opened(pool: &PgPool) -> (Calendars, CalendarId) {
         horizon_days: 400,
     };
     calendars.open(&calendar, "writer").await.unwrap();
+    // Nothing of it is anybody's.
+    set(pool, "next_poll_at = now(), channel_due_at = now()").await;
     (calendars, calendar.id)
 }
 
@@ -43,6 +45,7 @@ fn done(claim: &Claim, cursor: &str) -> End {
         done: Some(claim.generation),
         full_done: None,
         reconcile_done: None,
+        cursor_died: false,
         mirrored_until: None,
         pause: NO_TIME,
         reconcile_every: MINUTE,
@@ -419,7 +422,7 @@ async fn channel_work_is_taken_by_one(pool: PgPool) {
     assert!(channels.claim(id).await.unwrap());
     assert!(!channels.claim(id).await.unwrap());
     assert!(channels.claim_due(10).await.unwrap().is_empty());
-    channels.due_now(id).await.unwrap();
+    channels.due_in(id, NO_TIME).await.unwrap();
     assert_eq!(channels.claim_due(10).await.unwrap().len(), 1);
     channels.push_refused(id, MINUTE).await.unwrap();
     assert!(channels.claim_due(10).await.unwrap().is_empty());
@@ -474,7 +477,7 @@ async fn ended(calendars: &Calendars, claim: &Claim, end: End) {
     calendars.end(claim, &end, NO_TIME).await.unwrap().unwrap();
 }
 
-async fn set(pool: &PgPool, what: &'static str) {
+async fn set(pool: &PgPool, what: &str) {
     let sql = sqlx::AssertSqlSafe(format!("UPDATE sync.calendars SET {what}"));
     sqlx::query(sql).execute(pool).await.unwrap();
 }
@@ -592,4 +595,74 @@ async fn a_cursor_is_as_old_as_its_full_sync_and_goes_when_it_dies(pool: PgPool)
         1,
         "not over by a full sync alone"
     );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_push_between_the_pull_and_the_window_of_a_reconcile_is_woken(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_reconcile(id).await.unwrap();
+    let pull = claimed(&calendars, id).await;
+    let pulled = End {
+        done: None,
+        ..done(&pull, "c")
+    };
+    ended(&calendars, &pull, pulled).await;
+    calendars.raise(id, at(3)).await.unwrap();
+    let window = claimed(&calendars, id).await;
+    assert_eq!(window.pushed_at, at(3));
+    let end = End {
+        done: Some(pull.generation),
+        reconcile_done: Some(window.reconcile_wanted),
+        ..done(&window, "c")
+    };
+    ended(&calendars, &window, end).await;
+    assert_eq!(calendars.wake(MINUTE, 10).await.unwrap(), [id]);
+    let next = claimed(&calendars, id).await;
+    assert_eq!(next.pushed_at, at(3));
+    ended(&calendars, &next, done(&next, "d")).await;
+    calendars.raise(id, None).await.unwrap();
+    assert_eq!(claimed(&calendars, id).await.pushed_at, None, "answered");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_calendar_is_neither_polled_nor_watched_by_others_while_it_is_opened(pool: PgPool) {
+    let (calendars, channels) = (
+        Calendars::new(database(&pool)),
+        Channels::new(database(&pool)),
+    );
+    let calendar = Calendar {
+        id: CalendarId::new(),
+        tenant: "acme".parse().unwrap(),
+        resource: "room@resource.calendar.google.com".parse().unwrap(),
+        horizon_days: 400,
+    };
+    let mine = async || {
+        calendars.open(&calendar, "writer").await.unwrap();
+        assert_eq!(calendars.poll(10).await.unwrap(), 0);
+        assert!(channels.claim_due(10).await.unwrap().is_empty());
+    };
+    mine().await;
+    // Verified anew, say in another subject's name; or opened after it was closed.
+    for state in ["state = 'open'", "state = 'closed'"] {
+        set(&pool, "next_poll_at = now(), channel_due_at = now()").await;
+        set(&pool, state).await;
+        mine().await;
+    }
+    set(&pool, "channel_due_at = now()").await;
+    assert_eq!(
+        channels.claim_due(10).await.unwrap().len(),
+        1,
+        "should its opener die"
+    );
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn an_import_that_is_under_way_is_not_asked_for_again(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    assert!(calendars.raise_full_once(id).await.unwrap());
+    assert!(!calendars.raise_full_once(id).await.unwrap());
+    let claim = claimed(&calendars, id).await;
+    assert!(!calendars.raise_full_once(id).await.unwrap());
+    ended(&calendars, &claim, full(&claim, "c")).await;
+    assert!(calendars.raise_full_once(id).await.unwrap());
 }

@@ -88,13 +88,20 @@ impl Calendars {
         .transpose()
     }
 
-    /// Makes the row of a verified link, or brings it up to date. It is not dirty by this: the
-    /// channel is opened first.
+    /// Makes the row of a verified link, or brings it up to date. It is not dirty by this, and not
+    /// polled for a minute: the channel is opened first. The channel work is the caller's for that
+    /// minute, whatever was planned: the channel's subject may have changed.
     pub(crate) async fn open(&self, calendar: &Calendar, access_role: &str) -> sqlx::Result<()> {
         let query = sqlx::query!(
             "-- sync.calendars.open
-            INSERT INTO sync.calendars AS c (calendar_id, tenant_id, resource_email, horizon_days, access_role)
-            VALUES ($1, $2, $3, $4, $5)
+            INSERT INTO sync.calendars AS c (
+                calendar_id, tenant_id, resource_email, horizon_days, access_role,
+                next_poll_at, channel_due_at
+            )
+            VALUES (
+                $1, $2, $3, $4, $5,
+                now() + interval '1 minute', now() + interval '1 minute'
+            )
             ON CONFLICT (calendar_id) DO UPDATE
             SET resource_email = EXCLUDED.resource_email,
                 horizon_days = EXCLUDED.horizon_days,
@@ -102,7 +109,8 @@ impl Calendars {
                 state = 'open',
                 closing_since = NULL,
                 next_attempt_at = '-infinity',
-                channel_due_at = CASE WHEN c.state = 'open' THEN c.channel_due_at ELSE '-infinity' END,
+                next_poll_at = GREATEST(c.next_poll_at, EXCLUDED.next_poll_at),
+                channel_due_at = EXCLUDED.channel_due_at,
                 failures = 0,
                 not_found = 0
             WHERE c.tenant_id = EXCLUDED.tenant_id",

@@ -231,6 +231,10 @@ impl Fixture {
             .open(&self.calendar, "writer")
             .await
             .unwrap();
+        // Nobody opens its channel just now.
+        let channels = &self.worker.channels;
+        let due = channels.due_in(self.calendar.id, Duration::ZERO).await;
+        due.unwrap();
         self
     }
 

@@ -435,6 +435,24 @@ async fn a_link_is_verified_again_when_that_is_asked_for_although_it_is_open(poo
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_doubled_message_neither_watches_nor_imports_twice(pool: PgPool) {
+    let fixture = Fixture::new(pool).await;
+    verified(&fixture).await;
+    fixture.told().links[0].verified = true;
+    link_due(&fixture).await.unwrap();
+    let requests = fixture.google.received_requests().await.unwrap();
+    let watches = requests
+        .iter()
+        .filter(|it| it.url.path().ends_with("/watch"));
+    assert_eq!(watches.count(), 1);
+    let full: i64 = sqlx::query_scalar("SELECT full_wanted - full_done FROM sync.calendars")
+        .fetch_one(&fixture.pool)
+        .await
+        .unwrap();
+    assert_eq!(full, 1);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn pushes_through_a_channel_out_of_use_are_dropped(pool: PgPool) {
     let fixture = Fixture::new(pool).await.imported("c1").await;
     let (channels, channel) = (&fixture.worker.channels, ChannelId::new());

@@ -403,7 +403,41 @@ async fn a_calendar_whose_cursors_die_at_once_is_not_listed_for_ever(pool: PgPoo
         waited.is_sorted() && waited[3] >= waited[0] * 8,
         "{waited:?}"
     );
-    assert_eq!(fixture.asked("syncToken=c1").await, 4, "once a full sync");
+    let pulls = fixture.asked("syncToken=c1").await;
+    assert_eq!(pulls, 5, "once a full sync; the second came at once");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_young_cursor_that_dies_heals_at_once(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("young").await;
+    sqlx::query("UPDATE sync.calendars SET cursor_since = now()")
+        .execute(&fixture.pool)
+        .await
+        .unwrap();
+    fixture
+        .delta("young", refusal(410, "fullSyncRequired"))
+        .await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_delta_that_is_always_refused_is_not_listed_for_ever(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture.fresh_cursor("c1").await;
+    fixture.window(&[event("a", 9)]).await;
+    fixture.delta("c1", refusal(400, "invalid")).await;
+    retry_after(fixture.push().await);
+    due_again(&fixture).await;
+    retry_after(fixture.push().await);
+    assert_eq!(
+        fixture.asked("syncToken=c1").await,
+        3,
+        "after the first, once a delay"
+    );
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

@@ -164,7 +164,7 @@ impl World {
         let oddities: BTreeSet<Oddity> = oddities.iter().copied().collect();
         self.singled_out(calendar, id, |world| {
             world.touch(&calendar.to_lowercase(), id, |copy| {
-                copy.oddities = oddities
+                copy.oddities = oddities;
             });
             Ok(())
         })

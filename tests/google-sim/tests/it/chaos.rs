@@ -30,7 +30,7 @@ fn insert(acme: &Acme, count: u32) {
     for hour in 0..count {
         acme.room
             .insert_event("rooms@acme.test", between(hour, hour + 1))
-            .unwrap();
+            .expect("Google takes it");
     }
 }
 

@@ -62,8 +62,10 @@ impl App {
     async fn consent(&self, changes: &[(&str, &str)]) -> Answer {
         let page = self.page(changes).await;
         assert_eq!(page.status, 302, "{}", page.body);
-        let location = page.headers["location"].to_str().unwrap();
-        let url = url::Url::parse(location).unwrap();
+        let location = page.headers["location"]
+            .to_str()
+            .expect("as Google writes it");
+        let url = url::Url::parse(location).expect("as Google writes it");
         assert!(location.starts_with(BACK));
         url.query_pairs().into_owned().collect()
     }
@@ -112,15 +114,24 @@ impl App {
 
     async fn claims(&self, token: &str) -> Value {
         let certs = self.acme.get_page(&self.acme.sim.urls.certs_url).await;
-        let id = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
-        let keys = certs.body["keys"].as_array().unwrap();
-        let key = keys.iter().find(|key| key["kid"] == id.as_str()).unwrap();
-        let (modulus, exponent) = (key["n"].as_str().unwrap(), key["e"].as_str().unwrap());
-        let key = DecodingKey::from_rsa_components(modulus, exponent).unwrap();
+        let id = jsonwebtoken::decode_header(token)
+            .expect("as Google writes it")
+            .kid
+            .expect("as Google writes it");
+        let keys = certs.body["keys"].as_array().expect("as Google writes it");
+        let key = keys
+            .iter()
+            .find(|key| key["kid"] == id.as_str())
+            .expect("as Google writes it");
+        let (modulus, exponent) = (
+            key["n"].as_str().expect("as Google writes it"),
+            key["e"].as_str().expect("as Google writes it"),
+        );
+        let key = DecodingKey::from_rsa_components(modulus, exponent).expect("as Google writes it");
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&[&self.client.client_id]);
         let decoded = jsonwebtoken::decode::<Value>(token, &key, &validation);
-        decoded.unwrap().claims
+        decoded.expect("as Google writes it").claims
     }
 }
 

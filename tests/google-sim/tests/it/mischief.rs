@@ -50,7 +50,9 @@ async fn pages(acme: &Acme) {
     for hour in [9, 11] {
         acme.meeting(between(hour, hour + 1)).await;
     }
-    acme.room.share("bob@acme.test", Role::Owner).unwrap();
+    acme.room
+        .share("bob@acme.test", Role::Owner)
+        .expect("Google takes it");
 }
 
 fn downgrade(tokens_survive: bool) -> Fault {

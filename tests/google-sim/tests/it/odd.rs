@@ -9,7 +9,7 @@ use crate::support::{Acme, answer, between, hour, repeated};
 async fn shown(acme: &Acme, oddity: Oddity) -> Value {
     let (id, _) = acme.meeting(between(9, 10)).await;
     let token = acme.list("").await.text("nextSyncToken");
-    acme.room.make_odd(&id, &[oddity]).unwrap();
+    acme.room.make_odd(&id, &[oddity]).expect("Google takes it");
     let delta = acme.list(&format!("?syncToken={token}")).await;
     assert_eq!(delta.ids(), [id.as_str()], "a change like any other");
     delta.items()[0].clone()

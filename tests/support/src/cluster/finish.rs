@@ -22,11 +22,16 @@ const STOPPING: [Service; 4] = [
 ];
 
 /// What must be zero in the end: whose work it is, what it is, how it is counted.
-const LEFT_IN_DATABASE: [(Service, &str, &str); 4] = [
+const LEFT_IN_DATABASE: [(Service, &str, &str); 5] = [
     (
         Service::BookingCommand,
         "rows in booking.outbox",
         "SELECT count(*) FROM booking.outbox",
+    ),
+    (
+        Service::Notification,
+        "rows in notification.outbox",
+        "SELECT count(*) FROM notification.outbox",
     ),
     (
         Service::SyncWorker,

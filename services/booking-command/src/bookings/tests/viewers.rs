@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use super::{asked, get_booking, list_bookings};
 use crate::mirror::tests::world::{World, accepted, reason};
 
+#[expect(clippy::unnecessary_wraps, reason = "as the request has it")]
 fn user(id: &str) -> Option<pb::Viewer> {
     Some(pb::Viewer {
         viewer: Some(pb::viewer::Viewer::UserId(id.to_owned())),

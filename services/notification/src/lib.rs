@@ -133,8 +133,9 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         slots: Slots::new(usize::from(config.broker.prefetch) / 2),
         config: config.webhooks,
         metrics: Arc::clone(&metrics),
+        soft: soft.clone(),
     };
-    deliver(&spawner, &broker, deliveries, wake_sweep, &soft);
+    deliver(&spawner, &broker, deliveries, wake_sweep);
     let gaps = Gaps::new(
         database.clone(),
         booking_command,
@@ -172,13 +173,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
 }
 
 /// Starts what sends to webhooks.
-fn deliver(
-    spawner: &Spawner,
-    broker: &Broker,
-    deliveries: Deliveries,
-    wake: Arc<Notify>,
-    soft: &CancellationToken,
-) {
+fn deliver(spawner: &Spawner, broker: &Broker, deliveries: Deliveries, wake: Arc<Notify>) {
     let sweep = Sweep {
         database: deliveries.database.clone(),
         ring: Arc::clone(&deliveries.ring),
@@ -186,8 +181,8 @@ fn deliver(
         metrics: Arc::clone(&deliveries.metrics),
         wake,
     };
+    let (broker, soft) = (broker.clone(), deliveries.soft.clone());
     spawner.spawn("webhooks", sweep.run(soft.clone()));
-    let (broker, soft) = (broker.clone(), soft.clone());
     spawner.spawn("delivery.due", async move {
         // Without PostgreSQL every message would only climb the retry ladder.
         if deliveries.database.wait_until_reachable(&soft).await {

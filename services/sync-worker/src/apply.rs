@@ -22,6 +22,9 @@ use crate::{
 const DEADLINE: Duration = Duration::from_mins(1);
 /// The most occurrences of one message. One with a long guest list counts as several.
 const PER_MESSAGE: usize = 500;
+/// The most messages of one Apply, the header among them: booking-command takes no more.
+/// A whole window goes in few; one that could not be read completely has one for each occurrence.
+const MOST_MESSAGES: usize = 10_000;
 /// So many guests weigh as much as an occurrence without guests.
 const GUESTS_PER_OCCURRENCE: usize = 16;
 
@@ -68,10 +71,11 @@ pub(crate) enum Applied {
 }
 
 impl Mirror {
-    /// Applies one listing.
+    /// Applies one listing: all of it, or nothing.
     pub(crate) async fn apply(&self, apply: Apply) -> Result<Applied, Trouble> {
         let epoch = apply.epoch;
-        let mut request = tonic::Request::new(tokio_stream::iter(messages(apply)));
+        let messages = all_in_one(messages(apply))?;
+        let mut request = tonic::Request::new(tokio_stream::iter(messages));
         request.set_timeout(DEADLINE);
         match self.client.clone().apply(request).await {
             Ok(response) => {
@@ -102,6 +106,15 @@ fn current(status: &tonic::Status) -> Result<i64, Trouble> {
     grpc::metadata(status, "epoch")
         .and_then(|epoch| epoch.parse().ok())
         .ok_or(Trouble::Unreadable("a stale epoch without the current one"))
+}
+
+/// A listing goes as a whole or not at all: the cursor moves on after it, and no delta would say again
+/// what was left out.
+fn all_in_one(messages: Vec<proto::ApplyRequest>) -> Result<Vec<proto::ApplyRequest>, Trouble> {
+    if messages.len() > MOST_MESSAGES {
+        return Err(Trouble::TooLarge);
+    }
+    Ok(messages)
 }
 
 /// The messages of the stream.
@@ -275,6 +288,14 @@ mod tests {
                 other => panic!("not a scope: {other:?}"),
             });
         scopes.collect()
+    }
+
+    #[test]
+    fn a_listing_goes_as_a_whole_or_not_at_all() {
+        let of = |count| vec![proto::ApplyRequest { message: None }; count];
+        assert_eq!(all_in_one(of(MOST_MESSAGES)).unwrap().len(), MOST_MESSAGES);
+        let refused = all_in_one(of(MOST_MESSAGES + 1));
+        assert!(matches!(refused, Err(Trouble::TooLarge)));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //!
 //! Follow one change: a push becomes `calendar.changed`; [`consumers`] raises the calendar's generation
 //! and calls `steps/check.rs`, which claims the calendar, lists it (`steps/pull.rs`, whose touched
-//! series go through `steps/expand_series.rs`; `steps/full_sync.rs` without a usable cursor), makes
+//! series go through `steps/expand_series.rs`; `steps/full_sync.rs` without a usable cursor: which one,
+//! `steps/list_next.rs` says), makes
 //! complete scopes of it ([`scopes`]), applies them (`apply.rs`) and only then stores the cursor.
 //! [`schedule`] finds whatever was left behind, and has every calendar compared with Google once a
-//! day without its cursor (`steps/reconcile.rs`).
+//! day without its cursor (`steps/reconcile.rs`). What fails is put off (`steps/put_off.rs`), a
+//! reconcile apart from the pulls, which it never holds up.
 //!
 //! After a pull a calendar rests for a moment (`sync.pause`, kept in its row), so that many pushes in a
 //! short time are answered by a few pulls, however many replicas there are; what was pushed meanwhile

@@ -20,8 +20,8 @@ use roomsync_domain::{
 };
 use roomsync_google::{Event, OddWhy};
 
-/// The most scopes of a delta, and of the listings that follow it: booking-command takes both together
-/// in one Apply, with its header. A delta with more is better served by a full sync.
+/// The most scopes of a delta: half of what goes into one Apply, which the listings that follow it share.
+/// A delta with more is better served by a full sync.
 pub(crate) const MOST_SCOPES: usize = 4_900;
 
 /// What a delta touched.
@@ -146,7 +146,8 @@ pub(crate) fn of_delta(
 }
 
 /// The scope of a window. When something in it could not be read, nothing may count as absent: then
-/// each occurrence is its own scope, and only what was seen is applied.
+/// each occurrence is its own scope, and only what was seen is applied: all of it, or the listing does
+/// not fit one Apply and is trouble.
 pub(crate) fn of_window(seen: Vec<Occurrence>, window: TimeWindow, complete: bool) -> Vec<Listing> {
     if complete {
         return vec![Listing {
@@ -199,7 +200,6 @@ fn told_by_delta(
 fn each_alone(seen: Vec<Occurrence>, window: TimeWindow) -> impl Iterator<Item = Listing> {
     seen.into_iter()
         .map(move |occurrence| alone(occurrence, window))
-        .take(MOST_SCOPES)
 }
 
 /// The scope of one event. Beyond the horizon nothing of it is mirrored.

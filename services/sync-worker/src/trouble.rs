@@ -42,6 +42,9 @@ pub(crate) enum Trouble {
     /// booking-command's answer makes no sense.
     #[error("booking-command's answer cannot be read: {0}")]
     Unreadable(&'static str),
+    /// More was listed than one Apply takes.
+    #[error("the listing does not fit one apply")]
+    TooLarge,
     /// PostgreSQL did not answer.
     #[error("the database did not give an answer")]
     Database(#[from] sqlx::Error),
@@ -64,6 +67,7 @@ impl Trouble {
             Self::TimesOnly => "times_only",
             Self::BookingCommand(_) => "booking_command",
             Self::Unreadable(_) => "unreadable",
+            Self::TooLarge => "too_large",
             Self::Database(_) => "database",
             Self::Lost => "lost",
             Self::LinkRemoved => "link_removed",
@@ -150,7 +154,7 @@ pub(crate) fn react(trouble: &Trouble, failures: i32, backoff: Backoff) -> React
                 ..wait(delay)
             }
         }
-        Trouble::DeadCursor(_) => wait(grown),
+        Trouble::DeadCursor(_) | Trouble::TooLarge => wait(grown),
         Trouble::NoToken { after } => wait(grown.max(after.unwrap_or_default())),
         Trouble::NotConnected | Trouble::TimesOnly => wait(backoff.longest),
         // Our own: it comes back as a whole, and then nobody should wait for long.
@@ -232,6 +236,7 @@ mod tests {
     #[case::unauthorized(Trouble::Google(GoogleError::Unauthorized), 5, false)]
     #[case::no_calendar(Trouble::Google(GoogleError::NotCalendarUser), 600, true)]
     #[case::garbage(Trouble::Google(GoogleError::Unreadable("html")), 5, false)]
+    #[case::too_large(Trouble::TooLarge, 5, false)]
     #[case::not_connected(Trouble::NotConnected, 600, false)]
     #[case::times_only(Trouble::TimesOnly, 600, false)]
     fn every_trouble_has_its_delay(

@@ -16,6 +16,7 @@ use axum::{
     routing::post,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use roomsync_domain::{Clock as _, SystemClock};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{
@@ -40,6 +41,8 @@ pub struct Posted {
     pub signatures: usize,
     /// Which of the trusted secrets, in the order they were trusted, signed it.
     pub signed_by: Vec<usize>,
+    /// `webhook-timestamp` is within five minutes of now: nobody plays an old request again.
+    pub is_fresh: bool,
     /// What it was answered.
     pub answered: u16,
 }
@@ -50,6 +53,9 @@ impl Posted {
         (200..300).contains(&self.answered)
     }
 }
+
+/// How far `webhook-timestamp` may be from now, in seconds.
+const FRESH: u64 = 5 * 60;
 
 type Answer = Box<dyn FnMut(&Posted) -> u16 + Send>;
 
@@ -82,7 +88,8 @@ struct Shared {
 }
 
 impl WebhookReceiver {
-    /// Listens on a free port. It takes what a trusted secret has signed, and answers everything else 401.
+    /// Listens on a free port. It takes what a trusted secret has signed just now, and answers everything
+    /// else 401.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.unwrap_or_else(|error| panic!("no port for a receiver: {error}"));
@@ -134,7 +141,7 @@ impl WebhookReceiver {
         self.shared.with(|inner| inner.secrets.push(key));
     }
 
-    /// What it answers, from now on, to what a trusted secret has signed.
+    /// What it answers, from now on, to what a trusted secret has signed just now.
     pub fn answer(&self, answer: impl FnMut(&Posted) -> u16 + Send + 'static) {
         self.shared
             .with(|inner| inner.answer = Some(Box::new(answer)));
@@ -202,10 +209,11 @@ fn taken(posted: &[Posted]) -> Vec<Posted> {
 
 async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let answered = shared.with(|inner| {
-        let Some(mut posted) = read(&inner.secrets, &headers, &body) else {
+        let now = SystemClock.now().timestamp();
+        let Some(mut posted) = read(&inner.secrets, &headers, &body, now) else {
             return 400;
         };
-        posted.answered = if posted.signed_by.is_empty() {
+        posted.answered = if posted.signed_by.is_empty() || !posted.is_fresh {
             401
         } else {
             inner.answer.as_mut().map_or(200, |answer| answer(&posted))
@@ -218,7 +226,8 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     StatusCode::from_u16(answered).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn read(secrets: &[Vec<u8>], headers: &HeaderMap, body: &[u8]) -> Option<Posted> {
+/// `None`: it has not even the form of a webhook's request.
+fn read(secrets: &[Vec<u8>], headers: &HeaderMap, body: &[u8], now: i64) -> Option<Posted> {
     let header = |name: &str| headers.get(name)?.to_str().ok();
     let (id, timestamp) = (header("webhook-id")?, header("webhook-timestamp")?);
     let signatures: Vec<Vec<u8>> = header("webhook-signature")?
@@ -232,6 +241,7 @@ fn read(secrets: &[Vec<u8>], headers: &HeaderMap, body: &[u8]) -> Option<Posted>
         let good = |tag: &Vec<u8>| hmac::verify(&key, &content, tag).is_ok();
         signatures.iter().any(good)
     };
+    let sent_at: i64 = timestamp.parse().ok()?;
     let body: Value = serde_json::from_slice(body).ok()?;
     Some(Posted {
         id: id.to_owned(),
@@ -244,7 +254,47 @@ fn read(secrets: &[Vec<u8>], headers: &HeaderMap, body: &[u8]) -> Option<Posted>
             .filter(|(_, secret)| signs(secret))
             .map(|(index, _)| index)
             .collect(),
+        is_fresh: sent_at.abs_diff(now) <= FRESH,
         answered: 0,
         body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn signed_at(timestamp: i64) -> Posted {
+        let (secret, body) = (b"secret", br#"{"data":{"object_id":"a","version":1}}"#);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let mut content = format!("id.{timestamp}.").into_bytes();
+        content.extend_from_slice(body);
+        let signature = format!("v1,{}", STANDARD.encode(hmac::sign(&key, &content)));
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("webhook-id", "id".to_owned()),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        read(&[secret.to_vec()], &headers, body, NOW).unwrap()
+    }
+
+    #[test]
+    fn what_was_signed_more_than_five_minutes_from_now_is_not_fresh() {
+        for (timestamp, is_fresh) in [
+            (NOW, true),
+            (NOW - 300, true),
+            (NOW + 300, true),
+            (NOW - 301, false),
+            (NOW + 301, false),
+        ] {
+            let posted = signed_at(timestamp);
+            assert_eq!(posted.signed_by, [0]);
+            assert_eq!(posted.is_fresh, is_fresh, "{timestamp}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Working on one `delivery.due`: the oldest change that the webhook has not taken of the object, then the
 //! next, until all are taken or one is refused.
+//!
+//! After the soft stop the request in hand is finished and what became of it is stored. The rest is somebody
+//! else's at once: the lease is given back, and a new message stands for the row.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,6 +12,7 @@ use roomsync_postgres::Database;
 use roomsync_sealing::{Keyring, SealingError};
 use secrecy::SecretSlice;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -44,6 +48,8 @@ pub struct Deliveries {
     pub config: WebhooksConfig,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+    /// No request is begun after it.
+    pub soft: CancellationToken,
 }
 
 /// What becomes of the message.
@@ -91,6 +97,11 @@ impl Deliveries {
                     });
                 }
             };
+            // Asked here, because only now it is known that something is left to be handed over.
+            if self.soft.is_cancelled() {
+                held = Some(due.lease);
+                break;
+            }
             let started = Instant::now();
             let sent = self.send(message, &due).await;
             slot.went(self.pace(sent, started.elapsed()));
@@ -102,7 +113,7 @@ impl Deliveries {
             }
             held = Some(due.lease);
         }
-        // To the end of the queue: others wait there.
+        // To the end of the queue: others wait there, or this process is about to stop.
         if let Some(lease) = held {
             self.go_on_later(message, lease).await?;
         }

@@ -4,6 +4,7 @@
 //! ```text
 //! log/append.rs -> queue::announce -> outbox -> queue notification.delivery-due
 //!                                                    '-> consumers/delivery_due.rs -> deliver.rs
+//! queue/: the place of a webhook in an object   slots.rs: not too many requests   sweep.rs: what is lost
 //! rpc.rs, store.rs: the webhooks themselves       body.rs, signing.rs, send.rs, address.rs: one request
 //! ```
 //!

@@ -243,6 +243,16 @@ fn nothing_is_absent_from_a_window_that_could_not_be_read_completely() {
     );
 }
 
+#[test]
+fn of_a_large_window_that_could_not_be_read_completely_nothing_is_left_out() {
+    let count = MOST_SCOPES + 1;
+    let listed: Vec<_> = (0..count)
+        .map(|number| event(one_off(&format!("e{number}"), 9)))
+        .collect();
+    let (seen, _) = occurrences(&listed, &room());
+    assert_eq!(of_window(seen, november(), false).len(), count);
+}
+
 fn in_berlin(value: Value) -> OccurrenceKey {
     let mut event = event(value);
     event.calendar_zone = Some("Europe/Berlin".to_owned());

@@ -27,14 +27,14 @@ impl Calendars {
         Self { database }
     }
 
-    /// Takes a calendar that is dirty, free and due. `None`: nothing to do, or somebody is at it.
+    /// Takes a calendar that is free, due, and dirty or wanting a reconcile that is due. `None`: nothing to do, or somebody is at it.
     pub(crate) async fn claim(
         &self,
         calendar: CalendarId,
         lease: Duration,
     ) -> sqlx::Result<Option<Claim>> {
         let query = sqlx::query!(
-            "-- sync.calendars.claim
+            r#"-- sync.calendars.claim
             UPDATE sync.calendars
             SET epoch = epoch + 1,
                 lease_until = now() + make_interval(secs => $2),
@@ -42,13 +42,17 @@ impl Calendars {
                 pushed_at = NULL
             WHERE calendar_id = $1
               AND state = 'open'
-              AND generation_done < generation_wanted
+              AND (
+                  generation_done < generation_wanted
+                  OR (reconcile_done < reconcile_wanted AND reconcile_attempt_at <= now())
+              )
               AND lease_until < now()
               AND next_attempt_at <= now()
             RETURNING tenant_id, resource_email, horizon_days, epoch, generation_wanted, cursor,
-                full_wanted, full_done, reconcile_wanted, reconcile_done, mirrored_until,
+                full_wanted, full_done, reconcile_wanted, reconcile_failures, mirrored_until,
+                (reconcile_done < reconcile_wanted AND reconcile_attempt_at <= now()) AS "reconcile!",
                 EXTRACT(EPOCH FROM now() - cursor_since)::float8 AS cursor_age,
-                failures, access_role, pushing_at",
+                failures, access_role, pushing_at"#,
             calendar.0,
             seconds(lease),
         )
@@ -67,8 +71,9 @@ impl Calendars {
                 cursor: row.cursor,
                 full: (row.full_done < row.full_wanted).then_some(row.full_wanted),
                 full_wanted: row.full_wanted,
-                reconcile: row.reconcile_done < row.reconcile_wanted,
+                reconcile: row.reconcile,
                 reconcile_wanted: row.reconcile_wanted,
+                reconcile_failures: row.reconcile_failures,
                 mirrored_until: row.mirrored_until,
                 cursor_age: row
                     .cursor_age
@@ -102,7 +107,8 @@ impl Calendars {
     ///
     /// Failures are over only when something is done: a full sync whose cursor dies at once must not
     /// be tried again without a delay for ever. The pushes that the claim answers are over too, unless
-    /// the calendar is clean only up to an earlier generation: then they wait for the next pull.
+    /// the calendar is clean only up to an earlier generation: then they wait for the next pull. After a
+    /// full sync the calendar is dirty also if a reconcile alone was wanted of it.
     pub(crate) async fn end(
         &self,
         claim: &Claim,
@@ -115,8 +121,13 @@ impl Calendars {
             UPDATE sync.calendars
             SET cursor = COALESCE($3, cursor),
                 generation_done = GREATEST(generation_done, $4),
+                generation_wanted = CASE
+                    WHEN $4::bigint IS NULL THEN GREATEST(generation_wanted, generation_done + 1)
+                    ELSE generation_wanted
+                END,
                 full_done = COALESCE($5, full_done),
                 reconcile_done = COALESCE($6, reconcile_done),
+                reconcile_failures = CASE WHEN $6::bigint IS NULL THEN reconcile_failures ELSE 0 END,
                 mirrored_until = COALESCE($7, mirrored_until),
                 lease_until = '-infinity',
                 next_attempt_at = now() + make_interval(secs => $8),
@@ -217,6 +228,33 @@ impl Calendars {
         )
         .fetch_optional(self.database.pool());
         self.database.answer(query).await
+    }
+
+    /// Lets go after the window of a reconcile failed: it waits until the delay has passed (jittered
+    /// here, by up to a fifth), and the calendar itself for nothing. `false`: the claim is lost.
+    pub(crate) async fn put_off_reconcile(
+        &self,
+        claim: &Claim,
+        delay: Duration,
+        failed: bool,
+    ) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.put_off_reconcile
+            UPDATE sync.calendars
+            SET lease_until = '-infinity',
+                sweep_after = '-infinity',
+                reconcile_attempt_at = now() + make_interval(secs => $3 * (1 + 0.2 * random())),
+                reconcile_failures = reconcile_failures + $4::boolean::integer
+            WHERE calendar_id = $1
+              AND epoch = $2",
+            claim.calendar.id.0,
+            claim.epoch,
+            seconds(delay),
+            failed,
+        )
+        .execute(self.database.pool());
+        let put_off = self.database.answer(query).await?;
+        Ok(put_off.rows_affected() == 1)
     }
 
     /// Remembers that the link was reported failed, so that it is reported once, and reported

@@ -62,13 +62,15 @@ impl Calendars {
         Ok(raised.rows_affected() == 1)
     }
 
-    /// Asks for a reconcile of an open calendar. Several that come before one has begun are one.
+    /// Asks for a reconcile of an open calendar, also of one whose last reconcile was put off. Several
+    /// that come before one has begun are one.
     pub(crate) async fn raise_reconcile(&self, calendar: CalendarId) -> sqlx::Result<bool> {
         let query = sqlx::query!(
             "-- sync.calendars.raise_reconcile
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
-                reconcile_wanted = reconcile_wanted + 1
+                reconcile_wanted = reconcile_wanted + 1,
+                reconcile_attempt_at = '-infinity'
             WHERE calendar_id = $1
               AND state = 'open'",
             calendar.0,
@@ -112,6 +114,7 @@ impl Calendars {
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
                 reconcile_wanted = reconcile_wanted + 1,
+                reconcile_attempt_at = '-infinity',
                 sweep_after = '-infinity'
             WHERE calendar_id IN (
                 SELECT calendar_id

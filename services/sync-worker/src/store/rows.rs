@@ -35,10 +35,12 @@ pub(crate) struct Claim {
     pub(crate) full: Option<i64>,
     /// `full_wanted` as it was before the first request.
     pub(crate) full_wanted: i64,
-    /// A reconcile is asked for.
+    /// A reconcile is asked for, and not put off.
     pub(crate) reconcile: bool,
     /// `reconcile_wanted` as it was before the first request.
     pub(crate) reconcile_wanted: i64,
+    /// Reconciles that failed in a row before this claim.
+    pub(crate) reconcile_failures: i32,
     /// Up to where the window applied last reached.
     pub(crate) mirrored_until: Option<DateTime<Utc>>,
     /// How long ago the full sync was that the cursor comes from.
@@ -56,8 +58,8 @@ pub(crate) struct Claim {
 pub(crate) struct End {
     /// The new cursor; `None`: it stays.
     pub(crate) cursor: Option<String>,
-    /// Clean up to this generation; `None` when another listing has to follow: the pull after a full
-    /// sync, the window after the pull of a reconcile.
+    /// Clean up to this generation; `None` after a full sync, which a pull has to follow: then the
+    /// calendar is dirty, whatever it was claimed for.
     pub(crate) done: Option<i64>,
     /// The full sync that is done.
     pub(crate) full_done: Option<i64>,
@@ -146,7 +148,7 @@ pub(crate) struct Counts {
     pub(crate) open: i64,
     /// Open ones with something to do.
     pub(crate) dirty: i64,
-    /// Open ones whose last attempt failed.
+    /// Open ones whose last look or last reconcile failed.
     pub(crate) failing: i64,
 }
 

@@ -10,8 +10,8 @@ use roomsync_domain::CalendarId;
 use super::{calendars::Calendars, rows::Swept, seconds};
 
 impl Calendars {
-    /// Calendars that are dirty, free and due, each at most once per `again`: the net under every
-    /// lost message and every worker that died.
+    /// Calendars that are free, due, and dirty or wanting a reconcile that is due, each at most once per
+    /// `again`: the net under every lost message and every worker that died.
     pub(crate) async fn sweep(&self, again: Duration, limit: i64) -> sqlx::Result<Vec<Swept>> {
         let query = sqlx::query!(
             r#"-- sync.calendars.sweep
@@ -21,7 +21,10 @@ impl Calendars {
                 SELECT calendar_id
                 FROM sync.calendars
                 WHERE state = 'open'
-                  AND generation_done < generation_wanted
+                  AND (
+                      generation_done < generation_wanted
+                      OR (reconcile_done < reconcile_wanted AND reconcile_attempt_at <= now())
+                  )
                   AND lease_until < now()
                   AND next_attempt_at <= now()
                   AND sweep_after <= now()

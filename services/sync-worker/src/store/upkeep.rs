@@ -224,7 +224,7 @@ impl Calendars {
             SELECT
                 count(*) AS "open!",
                 count(*) FILTER (WHERE generation_done < generation_wanted) AS "dirty!",
-                count(*) FILTER (WHERE failures > 0) AS "failing!"
+                count(*) FILTER (WHERE failures > 0 OR reconcile_failures > 0) AS "failing!"
             FROM sync.calendars
             WHERE state = 'open'"#,
         )

@@ -2,6 +2,7 @@
 //! it is told. What several services do together is tested by the journeys.
 
 mod bursts;
+pub(crate) mod claims;
 pub(crate) mod database;
 mod fixture;
 mod links;

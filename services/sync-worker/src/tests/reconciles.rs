@@ -1,12 +1,15 @@
 //! The comparison without the cursor.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use roomsync_broker::Handler as _;
 use roomsync_domain::{Clock as _, SystemClock};
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 use sqlx::PgPool;
+use wiremock::{Mock, ResponseTemplate, matchers::query_param};
 
-use super::fixture::{Fixture, delivery, event, kinds, page, refusal};
+use super::fixture::{Fixture, delivery, event, kinds, page};
 use crate::{consumers::Consumer, timestamps::from_proto};
 
 async fn refresh(fixture: &Fixture, why: RefreshWhy) {
@@ -113,29 +116,41 @@ async fn a_poll_asked_for_is_a_pull_and_no_more(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
-async fn a_reconcile_whose_window_fails_stays_wanted(pool: PgPool) {
+async fn a_reconcile_whose_window_fails_holds_up_no_push_and_comes_later(pool: PgPool) {
     let fixture = Fixture::new(pool).await.imported("c1").await;
-    fixture.delta("c1", page(&[], Some("c1"))).await;
-    let calendars = &fixture.worker.calendars;
-    calendars
-        .raise_reconcile(fixture.calendar.id)
-        .await
-        .unwrap();
-    let throttled = refusal(503, "backendError");
-    wiremock::Mock::given(wiremock::matchers::query_param("singleEvents", "true"))
-        .respond_with(throttled)
-        .up_to_n_times(1)
-        .with_priority(1)
-        .mount(&fixture.google)
+    fixture.delta("c1", page(&[], Some("c2"))).await;
+    let pushed = page(&[event("pushed", 9)], Some("c3"));
+    fixture.delta("c2", pushed).await;
+    fixture.delta("c3", page(&[], Some("c4"))).await;
+    let unreadable = ResponseTemplate::new(200).set_body_string("<html>");
+    let failing = Mock::given(query_param("singleEvents", "true"))
+        .respond_with(unreadable)
+        .mount_as_scoped(&fixture.google)
         .await;
-    fixture.window(&[event("a", 9)]).await;
-    assert!(fixture.push().await.is_err());
-    assert_eq!(fixture.row().await, (Some("c1".to_owned()), true));
-    sqlx::query("UPDATE sync.calendars SET next_attempt_at = now()")
+    refresh(&fixture, RefreshWhy::ByHand).await;
+    assert_eq!(fixture.row().await, (Some("c2".to_owned()), false));
+    assert_eq!(drifts(&fixture.pool).await, (1, 0, false));
+    let asked = fixture.asked("singleEvents").await;
+
+    fixture.push().await.unwrap();
+    assert_eq!(fixture.row().await, (Some("c3".to_owned()), false));
+    assert_eq!(kinds(&fixture.told().applies[0].1), ["event pushed"]);
+    assert_eq!(fixture.asked("singleEvents").await, asked, "not due");
+
+    drop(failing);
+    fixture.window(&[event("pushed", 9)]).await;
+    sqlx::query("UPDATE sync.calendars SET reconcile_attempt_at = now()")
         .execute(&fixture.pool)
         .await
         .unwrap();
+    let calendars = &fixture.worker.calendars;
+    let swept = calendars.sweep(Duration::ZERO, 10).await.unwrap();
+    assert_eq!(swept.len(), 1, "what finds it is the sweep");
     refresh(&fixture, RefreshWhy::Sweep).await;
-    assert_eq!(fixture.row().await, (Some("c1".to_owned()), false));
-    assert!(fixture.told().applies[0].0.reconcile);
+    assert_eq!(fixture.row().await, (Some("c4".to_owned()), false));
+    assert_eq!(drifts(&fixture.pool).await, (1, 1, true));
+    let told = fixture.told();
+    let (header, scopes) = &told.applies[1];
+    assert!(header.reconcile);
+    assert_eq!(kinds(scopes), ["window 1"]);
 }

@@ -15,7 +15,7 @@ pub(crate) enum Trouble {
     /// Google did not give what was asked for.
     #[error("google did not give an answer")]
     Google(#[from] GoogleError),
-    /// The cursor is dead, and so was one shortly before.
+    /// The cursor is dead, and so was one shortly before, or the full sync in its place met the same.
     #[error("google does not take the cursor")]
     DeadCursor(#[source] GoogleError),
     /// No unit of the budget now; the slot after `wait` is reserved for us.

@@ -52,11 +52,16 @@ async fn by_cursor(
                 return Err(Trouble::DeadCursor(error));
             }
             tracing::info!(calendar = %claim.calendar.id, why = error.kind(), "full sync");
-            let everything = full_sync::list(worker, claim).await?;
-            Ok(Found {
-                cursor_died: true,
-                ..everything
-            })
+            match full_sync::list(worker, claim).await {
+                // The cursor is dead all the same: when it is tried again, everything is listed.
+                Err(Trouble::Google(error @ GoogleError::CursorExpired)) => {
+                    Err(Trouble::DeadCursor(error))
+                }
+                listed => Ok(Found {
+                    cursor_died: true,
+                    ..listed?
+                }),
+            }
         }
         listed => listed,
     }

@@ -11,7 +11,7 @@
 //! 4. the rest in the order of their slots, within one family.
 //!
 //! A family is a series `<id>`, what was split off it (`<id>_R<timestamp>`, observed), and the one-off
-//! event with such an id. In 3 and 4 no date is moved past one that stays: when one date of a series is
+//! event with such an id. In 3 and 4 no date is moved past one of its series, or family, that stays: when one date of a series is
 //! cancelled while the horizon reaches a new one a year ahead, the former is cancelled, not moved.
 //!
 //! The answer does not depend on the order in which bookings or occurrences are given.
@@ -87,7 +87,7 @@ pub(super) fn pair(
     come: Vec<Date<'_>>,
     stay: &[Date<'_>],
 ) -> Vec<(usize, usize)> {
-    let stay = Stay::of(stay);
+    let (of_series, of_family) = (Stay::of(stay, Date::series), Stay::of(stay, Date::family));
     let mut pairing = Pairing {
         gone,
         come,
@@ -95,33 +95,36 @@ pub(super) fn pair(
     };
     pairing.step(|date| (date.series(), 0), equal_starts);
     pairing.step(|date| (date.family(), 0), equal_starts);
-    pairing.step(|date| (date.series(), stay.before(date)), in_order);
-    pairing.step(|date| (date.family(), stay.before(date)), in_order);
+    pairing.step(
+        |date| (date.series(), of_series.before(date.series(), date)),
+        in_order,
+    );
+    pairing.step(
+        |date| (date.family(), of_family.before(date.family(), date)),
+        in_order,
+    );
     pairing.pairs
 }
 
-/// The slots of the dates that stay, by family.
+/// The slots of the dates that stay, by series or by family.
 struct Stay<'a>(BTreeMap<&'a str, Vec<DateTime<Utc>>>);
 
 impl<'a> Stay<'a> {
-    fn of(dates: &[Date<'a>]) -> Self {
-        let mut by_family: BTreeMap<&str, Vec<DateTime<Utc>>> = BTreeMap::new();
+    fn of(dates: &[Date<'a>], group: impl Fn(&Date<'a>) -> &'a str) -> Self {
+        let mut slots: BTreeMap<&str, Vec<DateTime<Utc>>> = BTreeMap::new();
         for date in dates {
-            by_family
-                .entry(date.family())
-                .or_default()
-                .push(date.slot());
+            slots.entry(group(date)).or_default().push(date.slot());
         }
-        for slots in by_family.values_mut() {
+        for slots in slots.values_mut() {
             slots.sort_unstable();
         }
-        Self(by_family)
+        Self(slots)
     }
 
-    /// How many dates of its family stay before this one: equal for two dates exactly if none lies
+    /// How many dates of this group stay before the date: equal for two dates exactly if none lies
     /// between them.
-    fn before(&self, date: &Date<'_>) -> usize {
-        let slots = self.0.get(date.family());
+    fn before(&self, group: &str, date: &Date<'_>) -> usize {
+        let slots = self.0.get(group);
         slots.map_or(0, |slots| slots.partition_point(|slot| *slot < date.slot()))
     }
 }

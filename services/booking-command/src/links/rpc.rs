@@ -1,6 +1,6 @@
 //! `LinkService`.
 
-use roomsync_domain::{LinkId, ObjectId};
+use roomsync_domain::{LinkId, ObjectId, TenantId};
 use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
 use tonic::{Request, Response, Status};
@@ -32,6 +32,13 @@ impl LinkRpc {
             sync_by_hand,
         }
     }
+
+    /// The tenant of a request, which has the module and which its caller may see.
+    async fn tenant<T: Sync>(&self, request: &Request<T>, id: &str) -> Result<TenantId, Status> {
+        let tenant = caller::tenant(request, id)?;
+        gate::module(&self.database, &tenant).await?;
+        Ok(tenant)
+    }
 }
 
 /// What is no id of ours is the id of no link.
@@ -61,8 +68,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::LinkObjectRequest>,
     ) -> Result<Response<proto::LinkObjectResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let object = validate::id("object_id", &sent.object_id)?;
         let resource = validate::resource_email("resource_email", &sent.resource_email)?;
         let row = self
@@ -81,8 +87,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::GetLinkRequest>,
     ) -> Result<Response<proto::GetLinkResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let link = link_id(&sent.link_id)?;
         let row = store::get(self.database.pool(), &tenant, link);
         let row = self.database.answer(row).await?;
@@ -97,8 +102,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::ListLinksRequest>,
     ) -> Result<Response<proto::ListLinksResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let size = validate::page_size(sent.page_size, 100, 500)?;
         let after = place(&sent.page_token)?;
         let mut rows = store::list(&self.database, &tenant, after, size + 1).await?;
@@ -122,8 +126,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::PreviewLinkRequest>,
     ) -> Result<Response<proto::PreviewLinkResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let object = validate::id("object_id", &sent.object_id)?;
         let resource = validate::resource_email("resource_email", &sent.resource_email)?;
         if sent.own_future_bookings < 0 {
@@ -145,8 +148,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::ListResourcesRequest>,
     ) -> Result<Response<proto::ListResourcesResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let query = list_resources::Query::read(sent)?;
         let answer =
             list_resources::list_resources(&self.database, &self.lender, &tenant, &query).await?;
@@ -158,8 +160,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::UnlinkObjectRequest>,
     ) -> Result<Response<proto::UnlinkObjectResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let link = link_id(&sent.link_id)?;
         let row = self
             .database
@@ -177,8 +178,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::ChangeResourceRequest>,
     ) -> Result<Response<proto::ChangeResourceResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let object = validate::id("object_id", &sent.object_id)?;
         let resource = validate::resource_email("resource_email", &sent.resource_email)?;
         let row = self
@@ -197,8 +197,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::RecheckLinkRequest>,
     ) -> Result<Response<proto::RecheckLinkResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let link = link_id(&sent.link_id)?;
         let row = self
             .database
@@ -216,8 +215,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::SyncNowRequest>,
     ) -> Result<Response<proto::SyncNowResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let object: Option<ObjectId> = match sent.object_id.as_str() {
             "" => None,
             object => Some(validate::id("object_id", object)?),
@@ -247,8 +245,7 @@ impl proto::link_service_server::LinkService for LinkRpc {
         request: Request<proto::AcknowledgeResetRequest>,
     ) -> Result<Response<proto::AcknowledgeResetResponse>, Status> {
         let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
-        gate::module(&self.database, &tenant).await?;
+        let tenant = self.tenant(&request, &sent.tenant_id).await?;
         let link = link_id(&sent.link_id)?;
         let row = self
             .database

@@ -11,8 +11,9 @@
 //! 4. the rest in the order of their slots, within one family.
 //!
 //! A family is a series `<id>`, what was split off it (`<id>_R<timestamp>`, observed), and the one-off
-//! event with such an id. In 3 and 4 no date is moved past one of its series, or family, that stays: when one date of a series is
-//! cancelled while the horizon reaches a new one a year ahead, the former is cancelled, not moved.
+//! event with such an id. In 3 and 4 no date is moved past one that stays of the same series, or
+//! family: when one date of a series is cancelled while the horizon reaches a new one a year ahead, the
+//! former is cancelled, not moved.
 //!
 //! The answer does not depend on the order in which bookings or occurrences are given.
 

@@ -117,6 +117,19 @@ fn this_and_following_keeps_the_bookings_of_both_parts(#[case] shift: i64) {
     assert_eq!(after_listing(&before, &[window]), (all(&expected), vec![]));
 }
 
+#[test]
+fn a_later_part_that_moves_before_dates_of_the_earlier_one_keeps_its_bookings() {
+    let starts = weeks(5, 5);
+    let split = "s_R19700123T140000";
+    let (earlier, later) = starts.split_at(3);
+    let before = known(&[dates("s", earlier), dates(split, later)].concat());
+    let moved = shifted(later, -4 * WEEK - DAY);
+    let listing = everything([dates("s", earlier), dates(split, &moved)].concat());
+    let (places, new) = after_listing(&before, &[listing]);
+    assert_eq!(places, all(&[earlier, &moved].concat()));
+    assert_eq!(new, Vec::<i64>::new());
+}
+
 #[rstest]
 #[case::the_first(0)]
 #[case::one_in_the_middle(2)]

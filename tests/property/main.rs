@@ -31,14 +31,18 @@ use crate::{
 
 const CASES: usize = 300;
 const WORKERS: usize = 3;
+/// Which sequences are played unless a seed is given: the same commit gets the same verdict. New ones
+/// are searched with a seed of your own, e.g. `ROOMSYNC_PROPERTY_SEED=$RANDOM`.
+const SEED: usize = 20_261_122;
 /// Steps of a sequence.
 const STEPS: std::ops::Range<usize> = 4..16;
 
-/// How long the sides may take to agree: used up only when something is wrong, or by troubles that
-/// hit the same room again and again.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the sides may take to agree: used up only when something is wrong. Each throttling of a
+/// sequence empties the budget, and the background lane then waits for some seconds until its share is
+/// there again; several of them on a slow machine add up.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The same while a failing sequence is shortened, where it is used up again and again.
-const PATIENCE_WHILE_SHORTENING: Duration = Duration::from_secs(6);
+const PATIENCE_WHILE_SHORTENING: Duration = Duration::from_secs(15);
 const SHORTENING: Duration = Duration::from_mins(4);
 
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions.txt");
@@ -57,10 +61,7 @@ fn whatever_people_do_in_google_both_sides_say_the_same_in_the_end() {
     let workers = number("ROOMSYNC_PROPERTY_WORKERS")
         .unwrap_or(WORKERS)
         .clamp(1, cases);
-    let seed = number("ROOMSYNC_PROPERTY_SEED").unwrap_or_else(|| {
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        usize::try_from(now.as_nanos() % 1_000_000_000).unwrap_or_default()
-    });
+    let seed = number("ROOMSYNC_PROPERTY_SEED").unwrap_or(SEED);
     let run = Run::default();
     let began = Instant::now();
     let outcomes: Vec<_> = thread::scope(|scope| {

@@ -7,6 +7,8 @@ use prost::Message as _;
 const FILES: &[&str] = &[
     "roomsync/booking/v1/booking.proto",
     "roomsync/booking/v1/booking_service.proto",
+    "roomsync/booking/v1/display_service.proto",
+    "roomsync/booking/v1/occupancy_service.proto",
     "roomsync/integration/v1/tenant_service.proto",
     "roomsync/integration/v1/catalogue_service.proto",
     "roomsync/integration/v1/people_service.proto",
@@ -15,6 +17,7 @@ const FILES: &[&str] = &[
     "roomsync/notification/v1/subscription_service.proto",
     "roomsync/internal/v1/mirror_service.proto",
     "roomsync/internal/v1/google_access_service.proto",
+    "roomsync/internal/v1/notice_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -12,13 +12,13 @@
 //! first with [`lock`] and asks [`LockedObject::version_of_item`].
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::{ObjectId, TenantId};
+use roomsync_domain::{Actor, ObjectId, TenantId};
 use roomsync_messages::{ChangedItem, ObjectChanged};
 use roomsync_postgres::outbox;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::status::CommandError;
+use crate::{bookings::history, status::CommandError, watch};
 
 /// How many items one version holds at most. An import of thousands becomes several messages.
 pub const ITEMS_PER_VERSION: usize = 100;
@@ -30,6 +30,7 @@ pub struct LockedObject {
     object: ObjectId,
     version: i64,
     now: DateTime<Utc>,
+    actor: Actor,
 }
 
 /// Locks the object's row. `NOT_FOUND` `OBJECT_NOT_FOUND` when the tenant has no such object; a
@@ -64,6 +65,7 @@ pub async fn lock(
         object: object.clone(),
         version: row.version,
         now: row.now,
+        actor: Actor::Google,
     })
 }
 
@@ -81,6 +83,11 @@ pub async fn publish(
 }
 
 impl LockedObject {
+    /// Who makes the changes.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     /// Whose object.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
@@ -89,6 +96,12 @@ impl LockedObject {
     /// Which object.
     pub fn object(&self) -> &ObjectId {
         &self.object
+    }
+
+    /// Says who makes the changes that are published with it; without it somebody in Google does.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
     }
 
     /// Its version before anything is published.
@@ -117,6 +130,7 @@ impl LockedObject {
         if items.is_empty() {
             return Ok(self.version);
         }
+        history::record(tx, &self, &items).await?;
         let mut log = Log::default();
         let mut version = self.version;
         let mut items = items.into_iter().peekable();
@@ -137,6 +151,7 @@ impl LockedObject {
                 .push(serde_json::to_value(&message).map_err(anyhow::Error::from)?);
         }
         self.append(tx, &log).await?;
+        watch::tell(tx, &self.tenant, &self.object).await?;
         Ok(version)
     }
 

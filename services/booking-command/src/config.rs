@@ -35,12 +35,29 @@ pub struct Config {
     pub sealing: SealingConfig,
     /// Google's limits.
     pub budget: BudgetConfig,
+    /// Bookings made in Flexopus.
+    pub bookings: BookingsConfig,
     /// Links.
     pub links: LinksConfig,
     /// Synchronising by hand.
     pub sync_by_hand: SyncByHandConfig,
     /// What is forgotten when.
     pub cleanup: CleanupConfig,
+}
+
+/// Bookings made in Flexopus.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BookingsConfig {
+    /// A request that Google has not taken for so long is rejected.
+    #[serde(with = "humantime_serde")]
+    pub give_up_after: Duration,
+    /// A room that has not answered for so long leaves its booking undecided.
+    #[serde(with = "humantime_serde")]
+    pub undecided_after: Duration,
+    /// How long a claim of one write to Google lasts.
+    #[serde(with = "humantime_serde")]
+    pub claim: Duration,
 }
 
 /// Links.
@@ -132,6 +149,9 @@ impl ServiceConfig for Config {
             ("cleanup", "every", self.cleanup.every),
             ("cleanup", "keep_inbox", self.cleanup.keep_inbox),
             ("cleanup", "keep_changes", self.cleanup.keep_changes),
+            ("bookings", "give_up_after", self.bookings.give_up_after),
+            ("bookings", "undecided_after", self.bookings.undecided_after),
+            ("bookings", "claim", self.bookings.claim),
             ("links", "pending_for", self.links.pending_for),
             ("links", "look_every", self.links.look_every),
         ];

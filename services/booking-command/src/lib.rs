@@ -21,14 +21,19 @@ pub mod changes;
 pub mod cleanup;
 pub mod config;
 mod convert;
+pub mod display;
 pub mod links;
 pub mod mirror;
+pub mod notices;
+pub mod occupancy;
 pub mod people;
 mod ready;
 mod serve;
 pub mod status;
 pub mod tenants;
 pub mod validate;
+pub mod watch;
+pub mod writing;
 
 use anyhow::Context as _;
 use roomsync_broker::Broker;
@@ -91,13 +96,23 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         database.migrate(&MIGRATOR).await?;
     }
     let lender = Lender::new(database.clone(), google, ring, config.budget);
+    let watch = watch::Watch::default();
+    let desk = bookings::Desk {
+        database: database.clone(),
+        lender: lender.clone(),
+        watch: watch.clone(),
+        writer: writing::Writer {
+            database: database.clone(),
+            lender: lender.clone(),
+        },
+        config: config.bookings,
+    };
     let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
     spawner.spawn_critical(
         "public listener",
         serve::public(
             public,
-            &database,
-            &lender,
+            desk,
             config.sync_by_hand,
             callers.clone(),
             shutdown.clone(),
@@ -114,6 +129,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             shutdown,
         ),
     );
+    spawner.spawn("watch", watch.run(database.clone(), soft.clone()));
     let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
     spawner.spawn("relay", relay);
     spawner.spawn(

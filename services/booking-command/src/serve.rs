@@ -11,7 +11,10 @@ use roomsync_process::{
 };
 use roomsync_proto::{
     DESCRIPTORS,
-    booking::v1::booking_service_server::BookingServiceServer,
+    booking::v1::{
+        booking_service_server::BookingServiceServer, display_service_server::DisplayServiceServer,
+        occupancy_service_server::OccupancyServiceServer,
+    },
     integration::v1::{
         catalogue_service_server::CatalogueServiceServer,
         connection_service_server::ConnectionServiceServer, link_service_server::LinkServiceServer,
@@ -19,18 +22,21 @@ use roomsync_proto::{
     },
     internal::v1::{
         google_access_service_server::GoogleAccessServiceServer,
-        mirror_service_server::MirrorServiceServer,
+        mirror_service_server::MirrorServiceServer, notice_service_server::NoticeServiceServer,
     },
 };
 use tonic::service::Routes;
 
 use crate::{
     access::{ConnectionRpc, GoogleAccessRpc, Lender},
-    bookings::Bookings,
+    bookings::{Bookings, Desk},
     catalogue::CatalogueRpc,
     config::SyncByHandConfig,
+    display::DisplayRpc,
     links::LinkRpc,
     mirror::Mirror,
+    notices::NoticeRpc,
+    occupancy::OccupancyRpc,
     people::PeopleRpc,
     tenants::TenantRpc,
 };
@@ -41,13 +47,18 @@ const PUBLIC_ROLES: &[Role] = &[Role::App, Role::Operator, Role::Service];
 /// Serves bookings and integration.
 pub(crate) fn public(
     listener: Listener,
-    database: &Database,
-    lender: &Lender,
+    desk: Desk,
     sync_by_hand: SyncByHandConfig,
     callers: Callers,
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
-    let routes = Routes::new(BookingServiceServer::new(Bookings::new(database.clone())))
+    let (database, lender) = (desk.database.clone(), desk.lender.clone());
+    let display = DisplayRpc::new(database.clone(), desk.watch.clone());
+    let routes = Routes::new(BookingServiceServer::new(Bookings::new(desk)))
+        .add_service(DisplayServiceServer::new(display))
+        .add_service(OccupancyServiceServer::new(OccupancyRpc::new(
+            database.clone(),
+        )))
         .add_service(TenantServiceServer::new(TenantRpc::new(database.clone())))
         .add_service(CatalogueServiceServer::new(CatalogueRpc::new(
             database.clone(),
@@ -79,8 +90,10 @@ pub(crate) fn internal(
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
     let mirror = Mirror::new(database.clone(), pending_for);
-    let routes = Routes::new(MirrorServiceServer::new(mirror)).add_service(
-        GoogleAccessServiceServer::new(GoogleAccessRpc::new(lender.clone())),
-    );
+    let routes = Routes::new(MirrorServiceServer::new(mirror))
+        .add_service(GoogleAccessServiceServer::new(GoogleAccessRpc::new(
+            lender.clone(),
+        )))
+        .add_service(NoticeServiceServer::new(NoticeRpc::new(database.clone())));
     listener.serve(routes, DESCRIPTORS, Access::internal(callers), shutdown)
 }

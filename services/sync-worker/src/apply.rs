@@ -159,7 +159,7 @@ pub(crate) fn fits(seen: &[Occurrence]) -> bool {
 
 /// How many occurrences without guests it weighs as much as.
 fn weight(occurrence: &Occurrence) -> usize {
-    1 + occurrence.attendee_mails.len() / GUESTS_PER_OCCURRENCE
+    1 + (occurrence.attendee_mails.len() + occurrence.declined_mails.len()) / GUESTS_PER_OCCURRENCE
 }
 
 /// Occurrences in parts that each fit a message.
@@ -219,6 +219,7 @@ fn seen_occurrence(seen: Occurrence) -> proto::SeenOccurrence {
         organizer_is_room: seen.organizer_is_room,
         creator_mail: seen.creator_mail.unwrap_or_default(),
         attendee_mails: seen.attendee_mails,
+        declined_mails: seen.declined_mails,
         title: seen.title.unwrap_or_default(),
         flexopus_property: seen.flexopus_property.unwrap_or_default(),
     }
@@ -257,6 +258,7 @@ mod tests {
             organizer_is_room: false,
             creator_mail: None,
             attendee_mails: vec!["guest@example.com".to_owned(); guests],
+            declined_mails: Vec::new(),
             title: None,
             flexopus_property: None,
         }

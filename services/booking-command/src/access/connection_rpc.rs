@@ -44,6 +44,7 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         let status = status::read(&self.lender.database, &tenant).await?;
         Ok(Response::new(proto::ConnectWithKeyResponse {
             status: Some(status),
+            warnings: Vec::new(),
         }))
     }
 
@@ -57,5 +58,47 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         Ok(Response::new(proto::GetStatusResponse {
             status: Some(status),
         }))
+    }
+
+    async fn get_connect_options(
+        &self,
+        _request: Request<proto::GetConnectOptionsRequest>,
+    ) -> Result<Response<proto::GetConnectOptionsResponse>, Status> {
+        Err(Status::unimplemented("GetConnectOptions"))
+    }
+
+    async fn begin_connect(
+        &self,
+        _request: Request<proto::BeginConnectRequest>,
+    ) -> Result<Response<proto::BeginConnectResponse>, Status> {
+        Err(Status::unimplemented("BeginConnect"))
+    }
+
+    async fn complete_connect(
+        &self,
+        _request: Request<proto::CompleteConnectRequest>,
+    ) -> Result<Response<proto::CompleteConnectResponse>, Status> {
+        Err(Status::unimplemented("CompleteConnect"))
+    }
+
+    async fn enable_delegation(
+        &self,
+        _request: Request<proto::EnableDelegationRequest>,
+    ) -> Result<Response<proto::EnableDelegationResponse>, Status> {
+        Err(Status::unimplemented("EnableDelegation"))
+    }
+
+    async fn preview_disconnect(
+        &self,
+        _request: Request<proto::PreviewDisconnectRequest>,
+    ) -> Result<Response<proto::PreviewDisconnectResponse>, Status> {
+        Err(Status::unimplemented("PreviewDisconnect"))
+    }
+
+    async fn disconnect(
+        &self,
+        _request: Request<proto::DisconnectRequest>,
+    ) -> Result<Response<proto::DisconnectResponse>, Status> {
+        Err(Status::unimplemented("Disconnect"))
     }
 }

@@ -86,8 +86,8 @@ pub async fn get(
         directory_subject: mail(row.directory_subject)?,
         rooms_subject: mail(row.rooms_subject)?,
         key: Sealed {
-            bytes: row.sealed_key,
-            key_id: row.sealed_with,
+            bytes: row.sealed_key.unwrap_or_default(),
+            key_id: row.sealed_with.unwrap_or_default(),
         },
         connected_at: row.connected_at,
     }))

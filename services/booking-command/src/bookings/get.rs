@@ -36,7 +36,7 @@ async fn find(
         "
         -- booking.bookings.find
         SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
-            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause, placement, at_google, event_kept, google_write,
             object_version, created_at, updated_at
         FROM booking.bookings
         WHERE tenant_id = $1

@@ -7,7 +7,11 @@
 
 pub mod availability;
 pub mod changes;
+pub mod create;
+pub mod delete;
+pub mod desk;
 pub mod get;
+pub mod history;
 pub mod list;
 mod page;
 pub mod record;
@@ -18,5 +22,6 @@ mod tests;
 mod viewer;
 pub mod write;
 
+pub use desk::Desk;
 pub use record::Booking;
 pub use service::Bookings;

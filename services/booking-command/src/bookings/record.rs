@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::{
-    Booker, BookingId, BookingState, Cause, Flags, ObjectId, OccurrenceKey, TenantId, TimeWindow,
+    Booker, BookingId, BookingState, Cause, Flags, GoogleWrite, ObjectId, OccurrenceKey, Placement,
+    TenantId, TimeWindow,
     decide::{Details, Known},
 };
 use roomsync_messages::{BookingSnapshot, ChangedItem};
@@ -33,6 +34,14 @@ pub struct Booking {
     pub flags: Flags,
     /// Why it ended.
     pub cause: Option<Cause>,
+    /// Where we made its event; `None`: it was made in Google.
+    pub placement: Option<Placement>,
+    /// Google has, or had, its event.
+    pub at_google: bool,
+    /// It ended here, and its event stays in Google.
+    pub event_kept: bool,
+    /// What Google has yet to be told.
+    pub google_write: Option<GoogleWrite>,
     /// The object's version at which it last changed.
     pub object_version: i64,
     /// When it was first recorded.
@@ -73,6 +82,13 @@ impl Booking {
             private: self.details.private,
             flags: self.flags.words(),
             cause: self.cause.map(|cause| cause.as_str().to_owned()),
+            series: match &self.key {
+                OccurrenceKey::Slot { series, .. } => Some(series.clone()),
+                OccurrenceKey::Event(_) => None,
+            },
+            from_flexopus: self.placement.is_some(),
+            not_at_google: !self.at_google,
+            event_kept: self.event_kept,
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
@@ -105,6 +121,16 @@ pub fn snapshot_to_api(
     object: &ObjectId,
     object_version: i64,
 ) -> pb::Booking {
+    let provider = if booking.not_at_google {
+        ""
+    } else {
+        EXTERNAL_PROVIDER
+    };
+    let origin = if booking.from_flexopus {
+        pb::BookingOrigin::Flexopus
+    } else {
+        pb::BookingOrigin::Google
+    };
     pb::Booking {
         booking_id: booking.id.to_string(),
         tenant_id: tenant.to_string(),
@@ -115,7 +141,7 @@ pub fn snapshot_to_api(
         }),
         state: convert::booking_state(booking.state).into(),
         booker: Some(convert::booker(&booking.booker)),
-        external_provider: EXTERNAL_PROVIDER.to_owned(),
+        external_provider: provider.to_owned(),
         private: booking.private,
         title: String::new(),
         flags: convert::flags(Flags::from_words(&booking.flags)),
@@ -129,6 +155,10 @@ pub fn snapshot_to_api(
         created_at: Some(stamp(booking.created_at)),
         updated_at: Some(stamp(booking.updated_at)),
         hidden: false,
+        origin: origin.into(),
+        check_in_disabled: !provider.is_empty(),
+        event_kept: booking.event_kept,
+        series_id: booking.series.clone().unwrap_or_default(),
     }
 }
 
@@ -151,6 +181,10 @@ pub struct Row {
     pub title: Option<String>,
     pub flags: Vec<String>,
     pub cause: Option<String>,
+    pub placement: Option<String>,
+    pub at_google: bool,
+    pub event_kept: bool,
+    pub google_write: Option<String>,
     pub object_version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -188,6 +222,10 @@ impl Row {
             },
             flags: Flags::from_words(&self.flags),
             cause: self.cause.map(|cause| cause.parse()).transpose()?,
+            placement: self.placement.map(|it| it.parse()).transpose()?,
+            at_google: self.at_google,
+            event_kept: self.event_kept,
+            google_write: self.google_write.map(|it| it.parse()).transpose()?,
             object_version: self.object_version,
             created_at: self.created_at,
             updated_at: self.updated_at,

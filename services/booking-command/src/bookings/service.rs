@@ -1,22 +1,31 @@
 //! `BookingService` as gRPC: who may ask for which tenant; the answers are the neighbours' files.
 
+use std::time::Duration;
+
 use roomsync_postgres::Database;
 use roomsync_proto::booking::v1::{self as pb, booking_service_server::BookingService};
 use tonic::{Request, Response, Status};
 
-use super::{availability, changes, get, list};
+use super::{Desk, availability, changes, create, delete, get, list};
 use crate::caller;
+
+/// How long a call that waits for Google waits when its caller does not say.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The public bookings rpcs over one database.
 #[derive(Debug, Clone)]
 pub struct Bookings {
     database: Database,
+    desk: Desk,
 }
 
 impl Bookings {
-    /// The service over this database.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+    /// The service at this desk.
+    pub fn new(desk: Desk) -> Self {
+        Self {
+            database: desk.database.clone(),
+            desk,
+        }
     }
 }
 
@@ -60,5 +69,37 @@ impl BookingService for Bookings {
         let read = changes::list_changes(&self.database, &tenant, request.get_ref());
         let answer = self.database.answer(read).await?;
         Ok(Response::new(answer))
+    }
+
+    async fn create_booking(
+        &self,
+        request: Request<pb::CreateBookingRequest>,
+    ) -> Result<Response<pb::CreateBookingResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), WAIT).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn delete_booking(
+        &self,
+        request: Request<pb::DeleteBookingRequest>,
+    ) -> Result<Response<pb::DeleteBookingResponse>, Status> {
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), WAIT).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn update_booking(
+        &self,
+        _request: Request<pb::UpdateBookingRequest>,
+    ) -> Result<Response<pb::UpdateBookingResponse>, Status> {
+        Err(Status::unimplemented("UpdateBooking"))
+    }
+
+    async fn list_history(
+        &self,
+        _request: Request<pb::ListHistoryRequest>,
+    ) -> Result<Response<pb::ListHistoryResponse>, Status> {
+        Err(Status::unimplemented("ListHistory"))
     }
 }

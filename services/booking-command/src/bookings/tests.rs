@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tonic::{Code, Request};
 
 use super::{
-    Bookings, availability::check_availability, changes::list_changes, get::get_booking,
+    Bookings, Desk, availability::check_availability, changes::list_changes, get::get_booking,
     list::list_bookings,
 };
 use crate::{
@@ -335,7 +335,7 @@ async fn a_caller_of_another_tenant_finds_nothing(_: PgPoolOptions, options: PgC
     world.see(accepted("a", 9, 10)).await;
     let booking_id = world.booking().await.booking_id;
     let tenant_id = "ours".to_owned();
-    let service = Bookings::new(world.database.clone());
+    let service = Bookings::new(Desk::of_tests(world.database.clone()));
     for (tenant, expected) in [("theirs", Code::NotFound), ("ours", Code::Ok)] {
         let caller = &Arc::new(Caller {
             name: "app".into(),

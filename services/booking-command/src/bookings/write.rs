@@ -4,7 +4,7 @@
 //! published into `object_version`.
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::{LinkId, OccurrenceKey, TenantId};
+use roomsync_domain::{GoogleWrite, LinkId, OccurrenceKey, TenantId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -100,6 +100,14 @@ pub async fn update(
             title = new.title,
             flags = string_to_array(new.flags, ','),
             cause = new.cause,
+            at_google = new.at_google,
+            event_kept = new.event_kept,
+            google_write = new.google_write,
+            look_at = CASE
+                WHEN new.state IN ('pending', 'undecided') AND old.state <> 'confirmed'
+                THEN old.look_at
+            END,
+            answer_due_at = CASE WHEN new.state = 'pending' THEN old.answer_due_at END,
             object_version = new.object_version,
             updated_at = new.updated_at,
             held = CASE
@@ -112,11 +120,12 @@ pub async fn update(
             $2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[],
             $7::boolean[], $8::text[], $9::text[], $10::text[], $11::boolean[], $12::text[],
             $13::text[], $14::text[], $15::bigint[], $16::timestamptz[], $17::text[],
-            $18::timestamptz[]
+            $18::timestamptz[], $19::boolean[], $20::boolean[], $21::text[]
         ) AS new (
             booking_id, event_id, state, starts_at, ends_at,
             all_day, booker_kind, booker_id, organizer_mail, private, title,
-            flags, cause, object_version, updated_at, series_id, original_start
+            flags, cause, object_version, updated_at, series_id, original_start,
+            at_google, event_kept, google_write
         )
         WHERE old.tenant_id = $1
           AND old.booking_id = new.booking_id
@@ -139,6 +148,9 @@ pub async fn update(
         &columns.updated_at,
         &columns.series_id as &[Option<&str>],
         &columns.original_start as &[Option<DateTime<Utc>>],
+        &columns.at_google,
+        &columns.event_kept,
+        &columns.google_write as &[Option<&str>],
     )
     .execute(tx)
     .await?;
@@ -164,6 +176,9 @@ struct Columns<'a> {
     title: Vec<Option<&'a str>>,
     flags: Vec<String>,
     cause: Vec<Option<&'static str>>,
+    at_google: Vec<bool>,
+    event_kept: Vec<bool>,
+    google_write: Vec<Option<&'static str>>,
     object_version: Vec<i64>,
     updated_at: Vec<DateTime<Utc>>,
 }
@@ -200,6 +215,10 @@ impl<'a> Columns<'a> {
         self.organizer_mail.push(details.organizer_mail.as_deref());
         self.private.push(details.private);
         self.title.push(details.title.as_deref());
+        self.at_google.push(booking.at_google);
+        self.event_kept.push(booking.event_kept);
+        let write = booking.google_write.map(GoogleWrite::as_str);
+        self.google_write.push(write);
         self.flags.push(booking.flags.words().join(","));
         self.cause
             .push(booking.cause.map(roomsync_domain::Cause::as_str));

@@ -47,6 +47,8 @@ pub(super) fn to_proto(word: &str) -> proto::LinkCapability {
     match word.parse() {
         Ok(Capability::Read) => proto::LinkCapability::Read,
         Ok(Capability::Decline) => proto::LinkCapability::Decline,
+        Ok(Capability::BookAsUser) => proto::LinkCapability::BookAsUser,
+        Ok(Capability::BookAsDevice) => proto::LinkCapability::BookAsDevice,
         Err(_) => proto::LinkCapability::Unspecified,
     }
 }

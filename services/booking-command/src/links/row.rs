@@ -37,6 +37,7 @@ pub struct LinkRow {
     pub last_reconcile_at: Option<DateTime<Utc>>,
     pub drift_found: i32,
     pub drift_total: i64,
+    pub declined_while_free: i64,
 }
 
 impl LinkRow {
@@ -94,6 +95,7 @@ impl LinkRow {
                 last_reconcile_at: at(self.last_reconcile_at),
                 drift_found: self.drift_found,
                 drift_total: self.drift_total,
+                declined_while_free: self.declined_while_free,
                 cursor_since: at(self.cursor_since),
             }),
             missing_capabilities: capability::missing(

@@ -19,7 +19,8 @@ macro_rules! select_links {
                 access_role, requested_at, last_attempt_at, verified_at, imported_at,
                 channel_state, channel_expires_at, last_change_at, last_check_at,
                 last_full_sync_at, poll_interval_seconds, opened_at, replaces_link_id,
-                answers_by_itself, cursor_since, last_reconcile_at, drift_found, drift_total
+                answers_by_itself, cursor_since, last_reconcile_at, drift_found, drift_total,
+                declined_while_free
             FROM booking.links
             " + $rest,
             $($argument),*

@@ -238,14 +238,15 @@ fn occurrence(index: usize, sent: pb::SeenOccurrence) -> Result<Occurrence, Comm
         organizer_mail: mail(&sent.organizer_mail),
         organizer_is_room: sent.organizer_is_room,
         creator_mail: mail(&sent.creator_mail),
-        attendee_mails: sent
-            .attendee_mails
-            .iter()
-            .filter_map(|text| mail(text))
-            .collect(),
+        attendee_mails: mails(&sent.attendee_mails),
+        declined_mails: mails(&sent.declined_mails),
         title: text(sent.title),
         flexopus_property: text(sent.flexopus_property),
     })
+}
+
+fn mails(texts: &[String]) -> Vec<String> {
+    texts.iter().filter_map(|text| mail(text)).collect()
 }
 
 fn mail(text: &str) -> Option<String> {

@@ -61,7 +61,7 @@ pub(super) async fn known(
         "
         -- booking.bookings.known
         SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
-            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause, placement, at_google, event_kept, google_write,
             object_version, created_at, updated_at
         FROM booking.bookings AS known
         WHERE tenant_id = $1
@@ -101,7 +101,7 @@ pub(super) async fn live_of_link(
         "
         -- booking.bookings.live_of_link
         SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
-            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause, placement, at_google, event_kept, google_write,
             object_version, created_at, updated_at
         FROM booking.bookings
         WHERE tenant_id = $1
@@ -181,7 +181,7 @@ pub(super) async fn neighbours(
               AND tstzrange(starts_at, ends_at) && tstzrange($3, $4)
         )
         SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
-            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause,
+            ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags, cause, placement, at_google, event_kept, google_write,
             object_version, created_at, updated_at
         FROM booking.bookings
         WHERE tenant_id = $1

@@ -93,7 +93,7 @@ pub(super) async fn claim(
             -- booking.ownership.claimable
             SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
                 ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
-                cause, object_version, created_at, updated_at
+                cause, placement, at_google, event_kept, google_write, object_version, created_at, updated_at
             FROM booking.bookings
             WHERE tenant_id = $1
               AND object_id = $2
@@ -161,7 +161,7 @@ pub(super) async fn anonymise(
             -- booking.ownership.owned
             SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
                 ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
-                cause, object_version, created_at, updated_at
+                cause, placement, at_google, event_kept, google_write, object_version, created_at, updated_at
             FROM booking.bookings
             WHERE tenant_id = $1
               AND object_id = $2
@@ -218,7 +218,7 @@ pub(super) async fn anonymise_ended(
         -- booking.ownership.ended
         SELECT booking_id, object_id, event_id, series_id, original_start, state, starts_at,
             ends_at, all_day, booker_kind, booker_id, organizer_mail, private, title, flags,
-            cause, object_version, created_at, updated_at
+            cause, placement, at_google, event_kept, google_write, object_version, created_at, updated_at
         FROM booking.bookings
         WHERE tenant_id = $1
           AND object_id = $2

@@ -19,6 +19,10 @@ pub struct Settings {
     pub neutral_title: String,
     /// Persons leave bookings so many days after their end; 0 for never.
     pub anonymise_after_days: i32,
+    /// Who is told by mail when the connection degrades, lower case.
+    pub administrator_mails: Vec<String>,
+    /// Language of mails to whom no language is known: `de` or `en`.
+    pub locale: String,
 }
 
 impl Default for Settings {
@@ -30,6 +34,8 @@ impl Default for Settings {
             store_titles: false,
             neutral_title: String::new(),
             anonymise_after_days: 0,
+            administrator_mails: Vec::new(),
+            locale: "de".to_owned(),
         }
     }
 }
@@ -48,7 +54,15 @@ impl Settings {
             anonymise_after_days: sent
                 .anonymise_after_days
                 .unwrap_or(default.anonymise_after_days),
+            administrator_mails: administrators(&sent.administrator_mails)?,
+            locale: sent.locale.unwrap_or(default.locale),
         };
+        if !["de", "en"].contains(&settings.locale.as_str()) {
+            return Err(CommandError::invalid(
+                "tenant.settings.locale",
+                "`de` or `en`",
+            ));
+        }
         if !(30..=730).contains(&settings.horizon_days) {
             return Err(CommandError::invalid(
                 "tenant.settings.horizon_days",
@@ -77,8 +91,25 @@ impl Settings {
             store_titles: Some(self.store_titles),
             neutral_title: Some(self.neutral_title.clone()),
             anonymise_after_days: Some(self.anonymise_after_days),
+            administrator_mails: self.administrator_mails.clone(),
+            locale: Some(self.locale.clone()),
         }
     }
+}
+
+/// How many administrators are told at most.
+const MOST_ADMINISTRATORS: usize = 20;
+
+fn administrators(sent: &[String]) -> Result<Vec<String>, CommandError> {
+    let field = "tenant.settings.administrator_mails";
+    if sent.len() > MOST_ADMINISTRATORS {
+        return Err(CommandError::invalid(field, "at most 20 mail addresses"));
+    }
+    let mails = sent.iter().enumerate().map(|(index, text)| {
+        let mail = validate::mail(&format!("{field}[{index}]"), text)?;
+        Ok(mail.as_str().to_owned())
+    });
+    mails.collect()
 }
 
 #[cfg(test)]
@@ -106,6 +137,8 @@ mod tests {
     #[case(TenantSettings { horizon_days: Some(29), ..Default::default() }, "horizon_days")]
     #[case(TenantSettings { horizon_days: Some(731), ..Default::default() }, "horizon_days")]
     #[case(TenantSettings { anonymise_after_days: Some(-1), ..Default::default() }, "anonymise")]
+    #[case(TenantSettings { locale: Some("fr".to_owned()), ..Default::default() }, "locale")]
+    #[case(TenantSettings { administrator_mails: vec!["a@b.example".to_owned(), "nobody".to_owned()], ..Default::default() }, "administrator_mails[1]")]
     #[case(TenantSettings { neutral_title: Some("x".repeat(101)), ..Default::default() }, "title")]
     fn settings_out_of_range_are_refused_by_name(
         #[case] sent: TenantSettings,

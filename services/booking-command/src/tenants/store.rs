@@ -26,7 +26,7 @@ pub(super) async fn get(
         "
         -- booking.tenants.get
         SELECT module_enabled, decline_allowed, read_only, horizon_days, store_titles,
-            neutral_title, anonymise_after_days
+            neutral_title, anonymise_after_days, administrator_mails, locale
         FROM booking.tenants
         WHERE tenant_id = $1
         ",
@@ -44,6 +44,8 @@ pub(super) async fn get(
             store_titles: row.store_titles,
             neutral_title: row.neutral_title,
             anonymise_after_days: row.anonymise_after_days,
+            administrator_mails: row.administrator_mails,
+            locale: row.locale,
         },
     }))
 }
@@ -55,8 +57,9 @@ pub(super) async fn put(db: impl PgExecutor<'_>, tenant: &Tenant) -> Result<(), 
         "
         -- booking.tenants.put
         INSERT INTO booking.tenants (tenant_id, module_enabled, decline_allowed, read_only,
-            horizon_days, store_titles, neutral_title, anonymise_after_days)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            horizon_days, store_titles, neutral_title, anonymise_after_days, administrator_mails,
+            locale)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (tenant_id) DO UPDATE
         SET module_enabled = excluded.module_enabled,
             decline_allowed = excluded.decline_allowed,
@@ -65,6 +68,8 @@ pub(super) async fn put(db: impl PgExecutor<'_>, tenant: &Tenant) -> Result<(), 
             store_titles = excluded.store_titles,
             neutral_title = excluded.neutral_title,
             anonymise_after_days = excluded.anonymise_after_days,
+            administrator_mails = excluded.administrator_mails,
+            locale = excluded.locale,
             updated_at = now()
         ",
         tenant.id.as_str(),
@@ -75,6 +80,8 @@ pub(super) async fn put(db: impl PgExecutor<'_>, tenant: &Tenant) -> Result<(), 
         settings.store_titles,
         settings.neutral_title,
         settings.anonymise_after_days,
+        &settings.administrator_mails,
+        settings.locale,
     )
     .execute(db)
     .await?;

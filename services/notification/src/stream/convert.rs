@@ -50,6 +50,12 @@ fn change_item(message: &ObjectChanged, item: &ChangedItem) -> api::ChangeItem {
 }
 
 fn booking(message: &ObjectChanged, snapshot: &BookingSnapshot) -> api::Booking {
+    let provider = if snapshot.not_at_google { "" } else { PROVIDER };
+    let origin = if snapshot.from_flexopus {
+        api::BookingOrigin::Flexopus
+    } else {
+        api::BookingOrigin::Google
+    };
     api::Booking {
         booking_id: snapshot.id.to_string(),
         tenant_id: message.tenant.to_string(),
@@ -60,7 +66,7 @@ fn booking(message: &ObjectChanged, snapshot: &BookingSnapshot) -> api::Booking 
         }),
         state: booking_state(snapshot.state).into(),
         booker: Some(booker(&snapshot.booker)),
-        external_provider: PROVIDER.to_owned(),
+        external_provider: provider.to_owned(),
         private: snapshot.private,
         title: String::new(),
         flags: snapshot
@@ -78,6 +84,10 @@ fn booking(message: &ObjectChanged, snapshot: &BookingSnapshot) -> api::Booking 
         created_at: Some(timestamp(snapshot.created_at)),
         updated_at: Some(timestamp(snapshot.updated_at)),
         hidden: false,
+        origin: origin.into(),
+        check_in_disabled: !snapshot.not_at_google,
+        event_kept: snapshot.event_kept,
+        series_id: snapshot.series.clone().unwrap_or_default(),
     }
 }
 
@@ -195,6 +205,10 @@ fn snapshot(booking: &api::Booking) -> Result<BookingSnapshot, Unreadable> {
         private: booking.private,
         flags: flags.collect(),
         cause: word(&booking.cause),
+        series: (!booking.series_id.is_empty()).then(|| booking.series_id.clone()),
+        from_flexopus: booking.origin() == api::BookingOrigin::Flexopus,
+        not_at_google: booking.external_provider.is_empty(),
+        event_kept: booking.event_kept,
         created_at: instant(booking.created_at.as_ref(), "created_at")?,
         updated_at: instant(booking.updated_at.as_ref(), "updated_at")?,
     })

@@ -205,6 +205,34 @@ impl BookingService for BookingCommand {
             object_version: 0,
         }))
     }
+
+    async fn create_booking(
+        &self,
+        _: Request<roomsync_proto::booking::v1::CreateBookingRequest>,
+    ) -> Result<Response<roomsync_proto::booking::v1::CreateBookingResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn delete_booking(
+        &self,
+        _: Request<roomsync_proto::booking::v1::DeleteBookingRequest>,
+    ) -> Result<Response<roomsync_proto::booking::v1::DeleteBookingResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn update_booking(
+        &self,
+        _: Request<roomsync_proto::booking::v1::UpdateBookingRequest>,
+    ) -> Result<Response<roomsync_proto::booking::v1::UpdateBookingResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
+
+    async fn list_history(
+        &self,
+        _: Request<roomsync_proto::booking::v1::ListHistoryRequest>,
+    ) -> Result<Response<roomsync_proto::booking::v1::ListHistoryResponse>, Status> {
+        Err(Status::unimplemented("not needed here"))
+    }
 }
 
 /// Receivers of tests stand on this machine.

@@ -77,9 +77,17 @@ impl BookingState {
     #[must_use]
     pub fn ended_by(self, cause: Cause) -> Self {
         match (self, cause) {
-            (Self::Requested, _) | (Self::Pending | Self::Undecided, Cause::RoomDeclined) => {
-                Self::Rejected
-            }
+            (Self::Requested, _)
+            | (
+                Self::Pending | Self::Undecided,
+                Cause::RoomDeclined
+                | Cause::RoomDeclinedWhileFree
+                | Cause::SlotTaken
+                | Cause::Withdrawn
+                | Cause::BookerUnknown
+                | Cause::Refused
+                | Cause::GoogleUnavailable,
+            ) => Self::Rejected,
             _ => Self::Removed,
         }
     }
@@ -140,17 +148,39 @@ pub enum Cause {
     Absent,
     /// The link was taken down.
     LinkClosed,
+    /// Declined in Flexopus: only the room left.
+    Declined,
+    /// The room declined a request of Flexopus although nothing else stood in its slot: the booker may lack
+    /// the right to book it (D1).
+    RoomDeclinedWhileFree,
+    /// Somebody in Google was faster.
+    SlotTaken,
+    /// The booker withdrew the request (D24).
+    Withdrawn,
+    /// There is no way to book for this user at Google.
+    BookerUnknown,
+    /// Google refused the request for another reason.
+    Refused,
+    /// Google did not take the request in time.
+    GoogleUnavailable,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::Cancelled,
         Self::RoomDeclined,
         Self::RoomLeft,
         Self::NotBlocking,
         Self::Absent,
         Self::LinkClosed,
+        Self::Declined,
+        Self::RoomDeclinedWhileFree,
+        Self::SlotTaken,
+        Self::Withdrawn,
+        Self::BookerUnknown,
+        Self::Refused,
+        Self::GoogleUnavailable,
     ];
 
     /// The cause's name in SQL and messages. The API says it in upper case.
@@ -162,6 +192,13 @@ impl Cause {
             Self::NotBlocking => "not_blocking",
             Self::Absent => "absent",
             Self::LinkClosed => "link_closed",
+            Self::Declined => "declined",
+            Self::RoomDeclinedWhileFree => "room_declined_while_free",
+            Self::SlotTaken => "slot_taken",
+            Self::Withdrawn => "withdrawn",
+            Self::BookerUnknown => "booker_unknown",
+            Self::Refused => "refused",
+            Self::GoogleUnavailable => "google_unavailable",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! To add a word: one file, one type, named as the table of words in the README names it. To add a
 //! decision: a pure function beside the type it decides about, with a table of cases as its test.
 
+pub mod actor;
 pub mod booking;
 pub mod channel_token;
 pub mod clock;
@@ -17,7 +18,10 @@ pub mod link;
 pub mod mail;
 pub mod occurrence;
 pub mod time_window;
+mod words;
+pub mod writing;
 
+pub use actor::Actor;
 pub use booking::{Booker, BookingState, Cause};
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use flags::Flags;
@@ -29,3 +33,4 @@ pub use link::{Capability, LinkReason, LinkState};
 pub use mail::{InvalidMail, MailAddress, ResourceEmail};
 pub use occurrence::{Occurrence, OccurrenceKey, RoomAnswer};
 pub use time_window::{InvalidWindow, TimeWindow};
+pub use writing::{GoogleWrite, Placement};

@@ -1,34 +1,6 @@
 //! The words of a link between an object and a resource calendar.
 
-use serde::{Deserialize, Serialize};
-
-use crate::booking::UnknownWord;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$vdoc])* $variant),* }
-
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The name in SQL, messages and logs. The API says it in upper case.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                match text { $($word => Ok(Self::$variant),)* _ => Err(UnknownWord) }
-            }
-        }
-    };
-}
+use crate::words::words;
 
 words! {
     /// The life of a link.
@@ -59,6 +31,8 @@ words! {
         AccessLost = "access_lost",
         /// Google did not answer.
         GoogleUnavailable = "google_unavailable",
+        /// The tenant disconnected; the address was kept and is verified again when it connects.
+        Disconnected = "disconnected",
     }
 }
 
@@ -69,5 +43,9 @@ words! {
         Read = "read",
         /// The room can be declined.
         Decline = "decline",
+        /// Users can book it.
+        BookAsUser = "book_as_user",
+        /// Devices can book it.
+        BookAsDevice = "book_as_device",
     }
 }

@@ -69,6 +69,8 @@ pub struct Occurrence {
     pub creator_mail: Option<String>,
     /// People only, lower case.
     pub attendee_mails: Vec<String>,
+    /// Those of them that declined.
+    pub declined_mails: Vec<String>,
     /// Google's `summary`.
     pub title: Option<String>,
     /// Our signed property, if the event carries one.

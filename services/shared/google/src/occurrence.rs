@@ -80,7 +80,10 @@ impl Event {
             organizer_mail: self.organizer.as_ref().and_then(|it| person(it, room)),
             organizer_is_room,
             creator_mail: self.creator.as_ref().and_then(|it| person(it, room)),
-            attendee_mails: self.people(room),
+            attendee_mails: self.people(room, |_| true),
+            declined_mails: self.people(room, |entry| {
+                entry.response_status == ResponseStatus::Declined
+            }),
             title: self.summary.as_deref().map(|title| title.replace('\0', "")),
             flexopus_property: self
                 .extended_properties
@@ -134,12 +137,12 @@ impl Event {
         !self.attendees.is_empty() && !self.attendees_omitted
     }
 
-    fn people(&self, room: &ResourceEmail) -> Vec<String> {
+    fn people(&self, room: &ResourceEmail, which: impl Fn(&Attendee) -> bool) -> Vec<String> {
         let mut mails: Vec<String> = Vec::new();
         for entry in self
             .attendees
             .iter()
-            .filter(|entry| !entry.is_self && !entry.resource)
+            .filter(|entry| !entry.is_self && !entry.resource && which(entry))
         {
             let mail = entry.email.as_deref().and_then(|it| person_mail(it, room));
             if let Some(mail) = mail.filter(|mail| !mails.contains(mail)) {

@@ -18,6 +18,8 @@ pub enum RefreshWhy {
     ByHand,
     /// The sweep found it dirty and free.
     Sweep,
+    /// A booking made in Flexopus waits for its room's answer.
+    Booking,
 }
 
 /// Whose budget lane the work runs in.

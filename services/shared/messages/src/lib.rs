@@ -12,16 +12,22 @@
 
 mod calendar_changed;
 mod calendar_refresh;
+mod connection_changed;
 mod delivery_due;
+mod google_write_requested;
 mod link_due;
+mod mail_due;
 mod object_changed;
 
 use std::time::Duration;
 
 pub use calendar_changed::CalendarChanged;
 pub use calendar_refresh::{CalendarRefresh, RefreshLane, RefreshWhy};
+pub use connection_changed::ConnectionChanged;
 pub use delivery_due::DeliveryDue;
+pub use google_write_requested::GoogleWriteRequested;
 pub use link_due::LinkDue;
+pub use mail_due::MailDue;
 pub use object_changed::{BookingSnapshot, ChangedItem, ObjectChanged};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -86,7 +92,10 @@ pub const QUEUES: &[QueueSpec] = &[
     queue::<CalendarChanged>(Some(DAY)),
     queue::<CalendarRefresh>(Some(DAY)),
     queue::<LinkDue>(Some(DAY)),
+    queue::<GoogleWriteRequested>(Some(DAY)),
     queue::<ObjectChanged>(None),
+    queue::<ConnectionChanged>(None),
     // Three days for a change, counted by the handler, and time for its last try.
     queue::<DeliveryDue>(Some(Duration::from_hours(74))),
+    queue::<MailDue>(Some(DAY)),
 ];

@@ -76,10 +76,27 @@ pub struct BookingSnapshot {
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The series it belongs to, as Google calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<String>,
+    /// Made in Flexopus.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub from_flexopus: bool,
+    /// A request that Google never had, or does not have yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub not_at_google: bool,
+    /// It ended here, and its event stays in Google.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub event_kept: bool,
     /// When it was first recorded.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 impl Message for ObjectChanged {

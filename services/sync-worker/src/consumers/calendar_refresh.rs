@@ -44,7 +44,7 @@ impl Handler<CalendarRefresh> for Consumer {
 fn raise(why: RefreshWhy) -> Raise {
     match why {
         RefreshWhy::Sweep | RefreshWhy::Import => Raise::No,
-        RefreshWhy::Poll => Raise::Look,
+        RefreshWhy::Poll | RefreshWhy::Booking => Raise::Look,
         RefreshWhy::Reconcile | RefreshWhy::ByHand => Raise::Reconcile,
     }
 }

@@ -104,6 +104,7 @@ impl FakeBookingApp {
             time_zone: "Europe/Berlin".to_owned(),
             capacity: 8,
             blocked: Vec::new(),
+            read_only: false,
         };
         self.upsert_objects(tenant, vec![object]).await;
     }

@@ -61,6 +61,7 @@ pub(crate) fn accepted(id: &str, from: i64, to: i64) -> Occurrence {
         organizer_is_room: false,
         creator_mail: None,
         attendee_mails: Vec::new(),
+        declined_mails: Vec::new(),
         title: Some("Planning".to_owned()),
         flexopus_property: None,
     }

@@ -17,6 +17,10 @@ fn snapshot_of(state: BookingState, booker: Booker) -> BookingSnapshot {
         private: true,
         flags: vec!["conflict".to_owned()],
         cause: None,
+        series: Some("weekly".to_owned()),
+        from_flexopus: true,
+        not_at_google: false,
+        event_kept: true,
         created_at: at("2026-02-01T08:00:00.123456Z"),
         updated_at: at("2026-02-02T08:00:00Z"),
     }

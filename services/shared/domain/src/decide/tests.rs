@@ -38,6 +38,7 @@ fn accepted(id: &str) -> Occurrence {
         organizer_is_room: false,
         creator_mail: None,
         attendee_mails: Vec::new(),
+        declined_mails: Vec::new(),
         title: Some("Planning".to_owned()),
         flexopus_property: None,
     }

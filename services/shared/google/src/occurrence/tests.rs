@@ -62,6 +62,7 @@ fn a_meeting_becomes_an_occurrence() {
             organizer_is_room: false,
             creator_mail: Some("alice@example.com".to_owned()),
             attendee_mails: vec!["alice@example.com".to_owned()],
+            declined_mails: Vec::new(),
             title: Some("Jour fixe".to_owned()),
             flexopus_property: None,
         }

@@ -1,0 +1,46 @@
+-- The whole life of an integration: consent, delegation, disconnecting, what is kept without persons.
+ALTER TABLE booking.connections
+    ADD COLUMN way text NOT NULL DEFAULT 'key',          -- key | consent
+    ALTER COLUMN service_account DROP NOT NULL,
+    ALTER COLUMN sealed_key DROP NOT NULL,               -- the key file, or the refresh token; NULL once disconnected
+    ALTER COLUMN sealed_with DROP NOT NULL,
+    ADD COLUMN granted_scopes text[] NOT NULL DEFAULT '{}', -- of a consent
+    ADD COLUMN account_id text,                          -- Google's stable id of who consented
+    ADD COLUMN delegated boolean NOT NULL DEFAULT false, -- a consented connection may use the operator's service account
+    ADD COLUMN shared_calendar text,                     -- id of the calendar "Flexopus", once it is made
+    ADD COLUMN disconnecting_since timestamptz,
+    ADD COLUMN disconnect_until timestamptz;             -- the claim of whoever goes on with disconnecting
+
+-- Consents that were begun. The state itself is not stored.
+CREATE TABLE booking.consents (
+    state_hash bytea PRIMARY KEY,
+    tenant_id text NOT NULL REFERENCES booking.tenants,
+    nonce text NOT NULL,
+    sealed_verifier bytea NOT NULL,                      -- of PKCE
+    sealed_with text NOT NULL,
+    redirect_uri text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    claimed_until timestamptz,
+    used_at timestamptz
+);
+CREATE INDEX consents_age ON booking.consents (expires_at);
+
+ALTER TABLE booking.tenants
+    ADD COLUMN administrator_mails text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN locale text NOT NULL DEFAULT 'de',
+    ADD COLUMN module_disabled_at timestamptz;           -- since when the module is off; NULL while it is on
+
+-- A link whose address is kept when it closes, because its tenant disconnects.
+ALTER TABLE booking.links
+    ADD COLUMN keep_address boolean NOT NULL DEFAULT false;
+
+-- What analytics need of bookings that were removed with their link: no person, no event.
+CREATE TABLE booking.occupancy_facts (
+    fact_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id text NOT NULL,
+    object_id text NOT NULL,
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    CHECK (ends_at > starts_at)
+);
+CREATE INDEX occupancy_facts_object ON booking.occupancy_facts (tenant_id, object_id, starts_at);

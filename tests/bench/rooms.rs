@@ -145,6 +145,7 @@ fn object(room: &Room) -> Object {
         time_zone: "Europe/Berlin".to_owned(),
         capacity: 8,
         blocked: Vec::new(),
+        read_only: false,
     }
 }
 

@@ -8,6 +8,8 @@
 //! a time counts.
 
 mod coalescing;
+mod contend;
+mod create;
 mod flicker;
 mod floor;
 mod import;
@@ -79,6 +81,21 @@ enum What {
         #[arg(long, default_value_t = 10)]
         series_length: usize,
     },
+    /// CreateBooking beside the bare calls to Google.
+    Create {
+        /// How many bookings of a device, and how many of a user.
+        #[arg(long, default_value_t = 500)]
+        bookings: usize,
+    },
+    /// Many who want the same slot at once.
+    Contend {
+        /// How many slots, one after the other.
+        #[arg(long, default_value_t = 50)]
+        rounds: usize,
+        /// How many want each.
+        #[arg(long, default_value_t = 100)]
+        at_once: usize,
+    },
     /// Pushes per second, beside the floor.
     Push {
         /// Clients that push at once.
@@ -122,6 +139,8 @@ async fn main() -> anyhow::Result<()> {
             bookings,
             series_length,
         } => flicker::run(rooms, bookings, series_length).await,
+        What::Create { bookings } => create::run(bookings).await,
+        What::Contend { rounds, at_once } => contend::run(rounds, at_once).await,
         What::Push {
             clients,
             seconds,

@@ -5,7 +5,8 @@
 use std::{fs, path::PathBuf};
 
 use roomsync_messages::{
-    CalendarChanged, CalendarRefresh, DeliveryDue, LinkDue, Message, ObjectChanged, QUEUES,
+    CalendarChanged, CalendarRefresh, ConnectionChanged, DeliveryDue, GoogleWriteRequested, LinkDue,
+    MailDue, Message, ObjectChanged, QUEUES,
 };
 
 fn golden() -> PathBuf {
@@ -43,8 +44,11 @@ fn holds<M: Message>() {
 fn every_message_has_a_golden_file_that_reads_and_writes_back() {
     holds::<CalendarChanged>();
     holds::<CalendarRefresh>();
+    holds::<ConnectionChanged>();
     holds::<DeliveryDue>();
+    holds::<GoogleWriteRequested>();
     holds::<LinkDue>();
+    holds::<MailDue>();
     holds::<ObjectChanged>();
     for queue in QUEUES {
         let file = golden().join(format!("{}.json", queue.message_type));

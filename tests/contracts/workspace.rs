@@ -1,6 +1,10 @@
 //! The shape of the repository: who may name whom, and what stands at the top.
 
-use std::{collections::BTreeMap, path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -99,7 +103,7 @@ fn no_package_is_outside_the_plan() {
 }
 
 #[test]
-fn only_the_broker_crate_names_lapin_and_only_google_and_webhooks_name_reqwest() {
+fn lapin_reqwest_and_lettre_each_have_their_owners() {
     let metadata = MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
         .no_deps()
@@ -118,6 +122,7 @@ fn only_the_broker_crate_names_lapin_and_only_google_and_webhooks_name_reqwest()
             let owners: &[&str] = match dependency.name.as_str() {
                 "lapin" => &["roomsync-broker"],
                 "reqwest" => &["roomsync-google", "notification"],
+                "lettre" => &["notification"],
                 _ => continue,
             };
             assert!(
@@ -130,29 +135,39 @@ fn only_the_broker_crate_names_lapin_and_only_google_and_webhooks_name_reqwest()
     }
 }
 
-/// notification may name reqwest for its webhooks, and for nothing else.
+/// notification may name reqwest for its webhooks and lettre for its mails, and for nothing else.
 #[test]
-fn within_notification_only_webhooks_name_reqwest() {
+fn within_notification_only_webhooks_name_reqwest_and_only_mail_names_lettre() {
     let sources = root().join("services/notification/src");
-    let mut folders = vec![sources.clone()];
+    for (library, owner) in [("reqwest::", "webhooks"), ("lettre::", "mail")] {
+        for path in naming(&sources, library) {
+            assert!(
+                path.starts_with(sources.join(owner)),
+                "{path:?} names {library}"
+            );
+        }
+    }
+}
+
+/// The files of a folder that name a library; there must be some.
+fn naming(sources: &Path, library: &str) -> Vec<PathBuf> {
+    let mut folders = vec![sources.to_owned()];
     let mut naming = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("reqwest::")) {
+            } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains(library)) {
                 naming.push(path);
             }
         }
     }
     assert!(
         !naming.is_empty(),
-        "nothing names reqwest: is the folder right?"
+        "nothing names {library}: is the folder right?"
     );
-    for path in naming {
-        assert!(path.starts_with(sources.join("webhooks")), "{path:?}");
-    }
+    naming
 }
 
 #[test]

@@ -82,7 +82,7 @@ async fn a_worker_killed_between_raise_and_claim_leaves_a_dirty_calendar_that_is
     point.reached().await;
     assert_eq!(dirty(&cluster).await, 1, "the raise is committed");
     cluster.kill(Service::SyncWorker).await;
-    point.remove(table).await;
+    point.remove().await;
     assert_eq!(dirty(&cluster).await, 1, "the claim died with its worker");
 
     cluster.restart(Service::SyncWorker).await;
@@ -127,7 +127,7 @@ async fn a_worker_killed_after_apply_and_before_the_cursor_replays_without_a_sec
         })
         .await;
     cluster.kill(Service::SyncWorker).await;
-    point.remove(table).await;
+    point.remove().await;
     assert_eq!(dirty(&cluster).await, 1, "the cursor died with its worker");
 
     cluster.restart(Service::SyncWorker).await;

@@ -11,11 +11,22 @@ pub(crate) struct Point {
     /// Holds the lock.
     holder: PgConnection,
     key: i64,
+    table: String,
 }
 
 impl Point {
     /// `UPDATE`s of `table` for which `when` (over OLD and NEW) holds will wait.
     pub(crate) async fn before_update(database: &TestDatabase, table: &str, when: &str) -> Self {
+        Self::before(database, "UPDATE", table, when).await
+    }
+
+    /// Statements of this kind (`INSERT`, `UPDATE`, `DELETE`) for whose rows `when` holds will wait.
+    pub(crate) async fn before(
+        database: &TestDatabase,
+        statement: &str,
+        table: &str,
+        when: &str,
+    ) -> Self {
         let mut holder = PgConnection::connect(database.url())
             .await
             .expect("a connection");
@@ -27,14 +38,15 @@ impl Point {
             .expect("the lock is free");
         // The waiting statement must survive the service's own statement timeout.
         let function = format!(
-            "CREATE FUNCTION public.wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
+            "CREATE OR REPLACE FUNCTION public.wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
                 PERFORM pg_advisory_xact_lock({key});
-                RETURN NEW;
+                RETURN coalesce(NEW, OLD);
             END $$"
         );
         let trigger = format!(
-            "CREATE TRIGGER wait_for_the_test BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when})
+            "CREATE TRIGGER wait_for_the_test BEFORE {statement} ON {table}
+            FOR EACH ROW WHEN ({when})
             EXECUTE FUNCTION public.wait_for_the_test()"
         );
         for statement in [function, trigger] {
@@ -43,7 +55,8 @@ impl Point {
                 .await
                 .expect("a trigger");
         }
-        Self { holder, key }
+        let table = table.to_owned();
+        Self { holder, key, table }
     }
 
     /// Waits until a statement stands at the point.
@@ -52,6 +65,7 @@ impl Point {
         eventually(SOON, "a statement waits at the point", async || {
             let waiting: i64 = sqlx::query_scalar(
                 "SELECT count(*) FROM pg_locks
+                JOIN pg_database AS own ON own.oid = database AND datname = current_database()
                 WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid",
             )
             .bind(key)
@@ -65,16 +79,27 @@ impl Point {
 
     /// Ends what waits there, as the end of its client would once PostgreSQL notices it, and takes
     /// the point away.
-    pub(crate) async fn remove(mut self, table: &str) {
+    pub(crate) async fn remove(mut self) {
         sqlx::query(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+            JOIN pg_database AS own ON own.oid = database AND datname = current_database()
             WHERE locktype = 'advisory' AND NOT granted AND objid = $1::bigint::oid",
         )
         .bind(self.key)
         .execute(&mut self.holder)
         .await
         .expect("nobody waits any more");
-        let trigger = format!("DROP TRIGGER wait_for_the_test ON {table}");
+        self.open().await;
+    }
+
+    /// Lets what waits there go on, and takes the point away.
+    pub(crate) async fn open(mut self) {
+        sqlx::query("SELECT pg_advisory_unlock($1)")
+            .bind(self.key)
+            .execute(&mut self.holder)
+            .await
+            .expect("unlocked");
+        let trigger = format!("DROP TRIGGER wait_for_the_test ON {}", self.table);
         let dropping = sqlx::query(AssertSqlSafe(trigger)).execute(&mut self.holder);
         tokio::time::timeout(Duration::from_secs(10), dropping)
             .await

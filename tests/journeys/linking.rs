@@ -164,7 +164,7 @@ async fn links_are_listed_with_what_they_can_do_and_how_current_they_are() {
     assert!(second.next_page_token.is_empty());
     for link in first.links.iter().chain(&second.links) {
         assert_eq!(link.state(), LinkState::Verified);
-        assert_eq!(link.capabilities.len(), 2, "read and decline: {link:?}");
+        assert_eq!(link.capabilities.len(), 4, "it can do everything: {link:?}");
         let coverage = link.coverage.as_ref().expect("coverage");
         assert_eq!(coverage.channel_state, "open");
         assert!(coverage.channel_expires_at.is_some() && coverage.last_check_at.is_some());

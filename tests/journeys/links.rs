@@ -168,7 +168,7 @@ async fn the_status_page_follows_linking_and_unlinking() {
     assert_eq!(objects, ["aquarium", "lagoon"]);
     assert_eq!(links[0].hand_over(), HandOver::Open);
     assert!(links[0].missing_capabilities.is_empty());
-    assert_eq!(links[1].missing_capabilities.len(), 2);
+    assert_eq!(links[1].missing_capabilities.len(), 4);
 
     app.unlink("acme", &failed.link_id).await.expect("closing");
     wait_state(app, &failed, LinkState::Removed).await;
@@ -237,7 +237,7 @@ async fn rights_that_were_mended_count_after_a_recheck() {
     let link = app.wait_imported("acme", &link.link_id).await;
     assert_eq!(
         link.capabilities().collect::<Vec<_>>(),
-        [LinkCapability::Read]
+        [LinkCapability::Read, LinkCapability::BookAsUser]
     );
     let missing = &link.missing_capabilities[0];
     assert_eq!(missing.capability(), LinkCapability::Decline);
@@ -247,7 +247,7 @@ async fn rights_that_were_mended_count_after_a_recheck() {
     let row = app.recheck("acme", &link.link_id).await.expect("rechecked");
     assert_eq!(row.state(), LinkState::Verified, "it stays so meanwhile");
     app.wait_link("it may decline", "acme", &link.link_id, |link| {
-        link.capabilities.len() == 2 && link.missing_capabilities.is_empty()
+        link.capabilities.len() == 4 && link.missing_capabilities.is_empty()
     })
     .await;
     cluster.finish().await;

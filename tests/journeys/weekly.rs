@@ -25,7 +25,7 @@ impl Weekly {
         Self::of(Scene::at_google(name, change).await).await
     }
 
-    async fn of(scene: Scene) -> Self {
+    pub(crate) async fn of(scene: Scene) -> Self {
         let id = scene
             .ana
             .insert_event(weekly(&scene))

@@ -1,6 +1,8 @@
 //! Plays a sequence's acts at Google. What Google refuses (a date that is cancelled, a room that is
 //! not invited) is part of it: people try such things.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use google_sim::{
     Answer, Control, ControlError, Effect, Fault, NewEvent, Operation, PushEffect, PushFault, Role,
@@ -26,6 +28,8 @@ pub(crate) struct Google<'a> {
     pub(crate) users: &'a [UserControl],
     pub(crate) rooms: Vec<RoomControl>,
     made: Vec<Made>,
+    /// Events that somebody changed after they were made, by hand at Google.
+    touched: BTreeSet<String>,
 }
 
 impl<'a> Google<'a> {
@@ -39,7 +43,25 @@ impl<'a> Google<'a> {
             users,
             rooms,
             made: Vec::new(),
+            touched: BTreeSet::new(),
         }
+    }
+
+    /// An event that Flexopus made: from now on people change it like any other.
+    pub(crate) fn found(&mut self, id: &str, organizer: &str) {
+        if self.made.iter().all(|made| made.id != id) {
+            let (id, organizer) = (id.to_owned(), organizer.to_owned());
+            self.made.push(Made { id, organizer });
+        }
+    }
+
+    /// Whether somebody changed an event, or the series that it is a date of, by hand.
+    pub(crate) fn is_touched(&self, event: &Value) -> bool {
+        ["id", "recurringEventId"].iter().any(|field| {
+            event[field]
+                .as_str()
+                .is_some_and(|id| self.touched.contains(id))
+        })
     }
 
     pub(crate) fn insert(&mut self, who: usize, slot: Slot, kind: &Kind, rooms: u8) -> Played {
@@ -78,7 +100,8 @@ impl<'a> Google<'a> {
         Some((made.id.clone(), id))
     }
 
-    pub(crate) fn edit(&self, whole: &str, id: &str, edit: &Edit) -> Played {
+    pub(crate) fn edit(&mut self, whole: &str, id: &str, edit: &Edit) -> Played {
+        self.touched.extend([whole.to_owned(), id.to_owned()]);
         let Some(made) = self.made.iter().find(|made| made.id == whole) else {
             return Ok(());
         };
@@ -152,6 +175,7 @@ impl<'a> Google<'a> {
         let Some(made) = self.made.get(event % count).cloned() else {
             return Ok(());
         };
+        self.touched.insert(made.id.clone());
         let organizer = self.control.user(&made.organizer);
         match *reshape {
             Reshape::Split { date, hours } => {
@@ -168,6 +192,7 @@ impl<'a> Google<'a> {
                     changes = json!({ "start": moved(start, later), "end": moved(end, later) });
                 }
                 let id = organizer.split_series(&made.id, &original, changes)?;
+                self.touched.insert(id.clone());
                 self.made.push(Made { id, ..made });
                 Ok(())
             }
@@ -256,7 +281,7 @@ impl<'a> Google<'a> {
 /// What Google said to an act.
 pub(crate) type Played = Result<(), ControlError>;
 
-fn at(slot: Slot) -> DateTime<Utc> {
+pub(crate) fn at(slot: Slot) -> DateTime<Utc> {
     let today = SystemClock.now().duration_trunc(TimeDelta::days(1));
     let today = today.unwrap_or_else(|error| panic!("no day: {error}"));
     today + TimeDelta::days(slot.day) + TimeDelta::minutes(15 * slot.quarter)

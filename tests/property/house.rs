@@ -1,5 +1,5 @@
-//! The house of a worker: one cluster with a tenant, three users of whom the main app knows two, and
-//! rooms that are linked in advance, so that no sequence waits for a link.
+//! The house of a worker: one cluster with a tenant, three users at Google of whom the main app
+//! knows two, a user of the main app whom Google does not know, and rooms that are linked in advance, so that no sequence waits for a link.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::sequence::ROOMS;
 
 pub(crate) const TENANT: &str = "acme";
 /// Short, so that an endless series is no large one.
-const HORIZON_DAYS: i32 = 60;
+pub(crate) const HORIZON_DAYS: i32 = 60;
 
 /// A room and the object that it is linked with.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub(crate) struct House {
     pub(crate) users: Vec<UserControl>,
     pub(crate) subscriber: Subscriber,
     pub(crate) truth: Truth,
-    organisation: Organisation,
+    pub(crate) organisation: Organisation,
     /// Counts sequences, for the names of rooms.
     number: usize,
     /// The rooms of the next sequence.
@@ -39,8 +39,8 @@ pub(crate) struct House {
 }
 
 impl House {
-    pub(crate) async fn open(worker: usize) -> Self {
-        let cluster = Cluster::builder(&format!("property {worker}"))
+    pub(crate) async fn open(name: &str) -> Self {
+        let cluster = Cluster::builder(name)
             // The sequences bring their own troubles with pushes, each for itself.
             .with_every_push("push faults are part of a sequence")
             .set(Service::SyncWorker, "sync.poll_with_push", "1s")
@@ -89,6 +89,10 @@ impl House {
             app.given_user(TENANT, id, user.mail()).await;
             people.users.insert(user.mail().to_owned(), id.to_owned());
         }
+        // Gus is nobody to Google.
+        let gus = "gus@elsewhere.example";
+        app.given_user(TENANT, "u-gus", gus).await;
+        people.users.insert(gus.to_owned(), "u-gus".to_owned());
         // From before the first link on: what it knows is what the stream alone told it.
         let subscriber = app.subscribe(TENANT).await;
         let mut house = Self {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use google_sim::ControlError;
-use proptest::test_runner::TestCaseError;
+use proptest::{strategy::Strategy, test_runner::TestCaseError};
 use roomsync_proto::integration::v1::{LinkState, SyncNowRequest};
 use roomsync_testkit::{
     Journal,
@@ -18,35 +18,56 @@ use roomsync_testkit::{
 use crate::{
     google::Google,
     house::{House, Linked, TENANT},
-    sequence::{Act, Edit, Sequence, Weather},
+    run::Play,
+    sequence::{Act, Edit, Sequence, Weather, sequences},
 };
 
 /// What was done how often; refused acts are counted with a word of their own.
 pub(crate) type Tally = BTreeMap<String, usize>;
 
-impl House {
-    /// Plays the sequence on fresh rooms. `patience` is how long the sides may take to agree.
-    pub(crate) async fn play(
-        &mut self,
-        sequence: &Sequence,
+impl Play for Sequence {
+    const NAME: &'static str = "property";
+    const CASES: usize = 300;
+    const REGRESSIONS: &'static str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions.txt");
+
+    fn strategy() -> impl Strategy<Value = Self> {
+        sequences(4..16)
+    }
+
+    async fn play(
+        &self,
+        house: &mut House,
         patience: Duration,
         tally: &mut Tally,
     ) -> Result<(), TestCaseError> {
-        let linked = self.fresh_rooms();
-        self.set(&sequence.weather);
+        let linked = house.fresh_rooms();
+        house.set(&self.weather);
         let (played, next) = tokio::join!(
-            self.play_on(&linked, &sequence.acts, patience, tally),
-            self.link_rooms(),
+            house.play_on(&linked, &self.acts, patience, tally),
+            house.link_rooms(),
         );
+        house.all_is_well_again(linked, next);
+        played
+    }
+
+    fn shown(&self) -> String {
+        let acts = self.acts.iter();
+        let acts = acts.fold(String::new(), |said, act| format!("{said}\n  {act:?}"));
+        format!("{:?}{acts}", self.weather)
+    }
+}
+
+impl House {
+    /// After a sequence: these rooms are left, those are for the next one.
+    pub(crate) fn all_is_well_again(&mut self, left: Vec<Linked>, next: Vec<Linked>) {
         self.keep_ready(next);
         let google = self.cluster.google();
         google.clear_faults();
         google.clear_push_faults();
-        self.leave(linked);
-        played
+        self.leave(left);
     }
 
-    fn set(&self, weather: &Weather) {
+    pub(crate) fn set(&self, weather: &Weather) {
         let weather = weather.clone();
         self.cluster.google().configure(|settings| {
             settings.forced_page_size = weather.page_size;
@@ -70,54 +91,68 @@ impl House {
         let rooms = linked.iter().map(|linked| linked.room.clone()).collect();
         let mut google = Google::new(self.cluster.google(), &self.users, rooms);
         for act in acts {
-            let played = match act {
-                Act::Insert {
-                    who,
-                    slot,
-                    kind,
-                    rooms,
-                } => google.insert(*who, *slot, kind, *rooms),
-                Act::InsertOnRoom {
-                    who,
-                    room,
-                    slot,
-                    kind,
-                } => google.insert_on_room(*who, *room, *slot, kind),
-                Act::Edit {
-                    event,
-                    date,
-                    edit,
-                    watched,
-                } => match google.target(*event, *date) {
-                    None => continue,
-                    Some((whole, id)) if *watched => {
-                        self.edit_watched(&google, linked, (&whole, &id), edit, patience)
-                            .await?
-                    }
-                    Some((whole, id)) => google.edit(&whole, &id, edit),
-                },
-                Act::Reshape { event, reshape } => google.reshape(*event, reshape),
-                Act::Trouble { room, trouble } => google.trouble(*room, trouble),
-                Act::SyncNow { room } => {
-                    self.sync_now(linked, *room).await?;
-                    Ok(())
-                }
-                Act::Settle => {
-                    self.settle(linked, patience).await?;
-                    Ok(())
-                }
-            };
-            let word = match played {
-                Ok(()) => act.word(),
-                Err(ControlError::Refused { .. } | ControlError::Unknown { .. }) => {
-                    format!("{} (refused)", act.word())
-                }
-                Err(error) => panic!("{act:?} cannot be played: {error}"),
-            };
-            *tally.entry(word).or_default() += 1;
+            self.play_act(&mut google, linked, act, patience, tally)
+                .await?;
         }
         self.settle(linked, patience).await?;
         self.links_stand(linked).await
+    }
+
+    /// One step of what people do in Google.
+    pub(crate) async fn play_act(
+        &self,
+        google: &mut Google<'_>,
+        linked: &[Linked],
+        act: &Act,
+        patience: Duration,
+        tally: &mut Tally,
+    ) -> Result<(), TestCaseError> {
+        let played = match act {
+            Act::Insert {
+                who,
+                slot,
+                kind,
+                rooms,
+            } => google.insert(*who, *slot, kind, *rooms),
+            Act::InsertOnRoom {
+                who,
+                room,
+                slot,
+                kind,
+            } => google.insert_on_room(*who, *room, *slot, kind),
+            Act::Edit {
+                event,
+                date,
+                edit,
+                watched,
+            } => match google.target(*event, *date) {
+                None => return Ok(()),
+                Some((whole, id)) if *watched => {
+                    self.edit_watched(google, linked, (&whole, &id), edit, patience)
+                        .await?
+                }
+                Some((whole, id)) => google.edit(&whole, &id, edit),
+            },
+            Act::Reshape { event, reshape } => google.reshape(*event, reshape),
+            Act::Trouble { room, trouble } => google.trouble(*room, trouble),
+            Act::SyncNow { room } => {
+                self.sync_now(linked, *room).await?;
+                Ok(())
+            }
+            Act::Settle => {
+                self.settle(linked, patience).await?;
+                Ok(())
+            }
+        };
+        let word = match played {
+            Ok(()) => act.word(),
+            Err(ControlError::Refused { .. } | ControlError::Unknown { .. }) => {
+                format!("{} (refused)", act.word())
+            }
+            Err(error) => panic!("{act:?} cannot be played: {error}"),
+        };
+        *tally.entry(word).or_default() += 1;
+        Ok(())
     }
 
     /// What merely moves keeps its bookings. That is promised where every date of the event was
@@ -127,7 +162,7 @@ impl House {
     /// ends and its last one is new.
     async fn edit_watched(
         &self,
-        google: &Google<'_>,
+        google: &mut Google<'_>,
         linked: &[Linked],
         (whole, id): (&str, &str),
         edit: &Edit,
@@ -193,7 +228,11 @@ impl House {
 
     /// Waits until `ListBookings`, the subscriber and Google's rooms say the same. Rooms that still
     /// answer, pushes that are under way and faults that wait change what they say meanwhile.
-    async fn settle(&self, linked: &[Linked], patience: Duration) -> Result<(), TestCaseError> {
+    pub(crate) async fn settle(
+        &self,
+        linked: &[Linked],
+        patience: Duration,
+    ) -> Result<(), TestCaseError> {
         let deadline = Instant::now() + patience;
         loop {
             // Looked at with every message of the stream, heartbeats among them.
@@ -262,7 +301,7 @@ impl House {
     }
 
     /// Nothing of all this is a reason to give a link up.
-    async fn links_stand(&self, linked: &[Linked]) -> Result<(), TestCaseError> {
+    pub(crate) async fn links_stand(&self, linked: &[Linked]) -> Result<(), TestCaseError> {
         for linked in linked {
             let link = self.cluster.app().link(TENANT, &linked.link).await;
             let link = link.map_err(|status| fail(format!("GetLink: {status}")))?;
@@ -310,6 +349,6 @@ impl Standing {
     }
 }
 
-fn fail(why: String) -> TestCaseError {
+pub(crate) fn fail(why: String) -> TestCaseError {
     TestCaseError::fail(why)
 }

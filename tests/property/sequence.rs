@@ -198,7 +198,7 @@ pub(crate) fn sequences(steps: std::ops::Range<usize>) -> impl Strategy<Value = 
         .prop_map(|(weather, acts)| Sequence { weather, acts })
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+pub(crate) fn weather() -> impl Strategy<Value = Weather> {
     let rarely = || prop::bool::weighted(0.2);
     let page = prop_oneof![4 => Just(None), 1 => Just(Some(2)), 1 => Just(Some(7))];
     let delay = prop_oneof![Just(0), Just(20), Just(60)];
@@ -226,7 +226,7 @@ fn weather() -> impl Strategy<Value = Weather> {
 }
 
 /// Few days and few hours, so that events meet; now and then the past, or beyond the horizon.
-fn slot() -> impl Strategy<Value = Slot> {
+pub(crate) fn slot() -> impl Strategy<Value = Slot> {
     let day = prop_oneof![12 => 1..6_i64, 2 => 6..40_i64, 1 => Just(-2_i64), 1 => Just(75_i64)];
     let quarter = prop_oneof![6 => 32..48_i64, 1 => 0..96_i64];
     (day, quarter).prop_map(|(day, quarter)| Slot { day, quarter })
@@ -294,7 +294,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(crate) fn act() -> impl Strategy<Value = Act> {
     // Mostly one room, often two.
     let rooms = prop_oneof![Just(1_u8), Just(2_u8), Just(3_u8), 1..8_u8];
     let date = || prop::option::of(0..6_usize);

@@ -21,6 +21,9 @@ CREATE TABLE booking.consents (
     redirect_uri text NOT NULL,
     expires_at timestamptz NOT NULL,
     claimed_until timestamptz,
+    -- What the code was exchanged for: kept until it is proved, since a code works once.
+    sealed_grant bytea,
+    grant_sealed_with text,
     used_at timestamptz
 );
 CREATE INDEX consents_age ON booking.consents (expires_at);
@@ -29,10 +32,12 @@ ALTER TABLE booking.tenants
     ADD COLUMN administrator_mails text[] NOT NULL DEFAULT '{}',
     ADD COLUMN locale text NOT NULL DEFAULT 'de',
     ADD COLUMN module_disabled_at timestamptz;           -- since when the module is off; NULL while it is on
+UPDATE booking.tenants SET module_disabled_at = now() WHERE NOT module_enabled;
 
 -- A link whose address is kept when it closes, because its tenant disconnects.
 ALTER TABLE booking.links
-    ADD COLUMN keep_address boolean NOT NULL DEFAULT false;
+    ADD COLUMN keep_address boolean NOT NULL DEFAULT false,
+    DROP COLUMN capabilities;                            -- follow from role, settings and connection
 
 -- What analytics need of bookings that were removed with their link: no person, no event.
 CREATE TABLE booking.occupancy_facts (
@@ -44,3 +49,9 @@ CREATE TABLE booking.occupancy_facts (
     CHECK (ends_at > starts_at)
 );
 CREATE INDEX occupancy_facts_object ON booking.occupancy_facts (tenant_id, object_id, starts_at);
+
+-- Whoever has to leave, when the time has come.
+CREATE INDEX bookings_with_person ON booking.bookings (tenant_id, ends_at)
+    WHERE booker_kind = 'user' OR organizer_mail IS NOT NULL OR title IS NOT NULL OR event_calendar IS NOT NULL
+        OR declined_by_id IS NOT NULL AND declined_by_kind <> 'device';
+CREATE INDEX bookings_undecided ON booking.bookings (tenant_id) WHERE state = 'undecided';

@@ -12,13 +12,13 @@
 //! first with [`lock`] and asks [`LockedObject::version_of_item`].
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::{Actor, ObjectId, TenantId};
+use roomsync_domain::{Actor, BookingId, ObjectId, TenantId};
 use roomsync_messages::{ChangedItem, ObjectChanged};
 use roomsync_postgres::outbox;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{bookings::history, status::CommandError, watch};
+use crate::{anonymise, bookings::history, status::CommandError, watch};
 
 /// How many items one version holds at most. An import of thousands becomes several messages.
 pub const ITEMS_PER_VERSION: usize = 100;
@@ -31,6 +31,7 @@ pub struct LockedObject {
     version: i64,
     now: DateTime<Utc>,
     actor: Actor,
+    forgotten: Vec<BookingId>,
 }
 
 /// Locks the object's row. `NOT_FOUND` `OBJECT_NOT_FOUND` when the tenant has no such object; a
@@ -66,6 +67,7 @@ pub async fn lock(
         version: row.version,
         now: row.now,
         actor: Actor::Google,
+        forgotten: Vec::new(),
     })
 }
 
@@ -104,6 +106,13 @@ impl LockedObject {
         Self { actor, ..self }
     }
 
+    /// Says from which bookings persons have left with the changes that are published: earlier changes of the
+    /// object are rewritten, here and wherever else they are kept.
+    #[must_use]
+    pub fn forgetting(self, forgotten: Vec<BookingId>) -> Self {
+        Self { forgotten, ..self }
+    }
+
     /// Its version before anything is published.
     pub fn version(&self) -> i64 {
         self.version
@@ -130,7 +139,9 @@ impl LockedObject {
         if items.is_empty() {
             return Ok(self.version);
         }
+        anonymise::forget_changes(tx, &self.tenant, &self.object, &self.forgotten).await?;
         history::record(tx, &self, &items).await?;
+        let mut forgotten = self.forgotten.clone();
         let mut log = Log::default();
         let mut version = self.version;
         let mut items = items.into_iter().peekable();
@@ -143,6 +154,7 @@ impl LockedObject {
                 changed_at: self.now,
                 received_at,
                 items: items.by_ref().take(ITEMS_PER_VERSION).collect(),
+                forgotten: std::mem::take(&mut forgotten),
             };
             log.message_ids
                 .push(outbox::push(&mut *tx, &message).await?);

@@ -36,6 +36,13 @@ pub async fn sweep(database: &Database, config: CleanupConfig) -> Result<(), sql
     while forget_inbox(database, inbox, config.batch).await? == rows(config.batch) {}
     let changes = before(config.keep_changes).await?;
     while forget_changes(database, changes, config.batch).await? == rows(config.batch) {}
+    // Nobody can answer them any more; the hour is for whoever is at one right now.
+    let consents = before(Duration::from_hours(1)).await?;
+    while forget_consents(database, consents, config.batch).await? == rows(config.batch) {}
+    let requests = before(config.keep_requests).await?;
+    while forget_requests(database, requests, config.batch).await? == rows(config.batch) {}
+    let now = before(Duration::ZERO).await?;
+    while forget_unknown_bookers(database, now, config.batch).await? == rows(config.batch) {}
     // Buckets fill within a minute: one that was not used for a day says nothing that a new one
     // would not say, and the longest closing is an hour.
     let buckets = before(Duration::from_hours(24)).await?;
@@ -111,6 +118,31 @@ async fn forget_changes(
     Ok(done.rows_affected())
 }
 
+async fn forget_consents(
+    database: &Database,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query!(
+        "
+        -- booking.cleanup.consents
+        DELETE FROM booking.consents
+        WHERE state_hash IN (
+            SELECT state_hash
+            FROM booking.consents
+            WHERE expires_at < $1
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(database.pool());
+    let done = database.answer(query).await?;
+    Ok(done.rows_affected())
+}
+
 async fn forget_buckets(
     database: &Database,
     before: DateTime<Utc>,
@@ -124,6 +156,57 @@ async fn forget_buckets(
             SELECT bucket
             FROM booking.buckets
             WHERE refilled_at < $1
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(database.pool());
+    let done = database.answer(query).await?;
+    Ok(done.rows_affected())
+}
+
+async fn forget_requests(
+    database: &Database,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query!(
+        "
+        -- booking.cleanup.create_requests
+        DELETE FROM booking.create_requests
+        WHERE (tenant_id, request_id) IN (
+            SELECT tenant_id, request_id
+            FROM booking.create_requests
+            WHERE created_at < $1
+            ORDER BY created_at
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(database.pool());
+    let done = database.answer(query).await?;
+    Ok(done.rows_affected())
+}
+
+async fn forget_unknown_bookers(
+    database: &Database,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query!(
+        "
+        -- booking.cleanup.unknown_bookers
+        DELETE FROM booking.unknown_bookers
+        WHERE (tenant_id, user_id) IN (
+            SELECT tenant_id, user_id
+            FROM booking.unknown_bookers
+            WHERE until < $1
             LIMIT $2
             FOR UPDATE SKIP LOCKED
         )

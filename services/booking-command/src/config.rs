@@ -9,7 +9,10 @@ use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
 use roomsync_sealing::{Keyring, SealingConfig};
 use serde::Deserialize;
 
-use crate::access::budget::BudgetConfig;
+use crate::access::{
+    budget::BudgetConfig,
+    offers::{ConsentConfig, DelegationConfig, Offers},
+};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +36,10 @@ pub struct Config {
     pub callers: grpc::CallersConfig,
     /// The keys that seal secrets.
     pub sealing: SealingConfig,
+    /// Connecting by an administrator's consent.
+    pub consent: ConsentConfig,
+    /// Booking as users by the operator's service account.
+    pub delegation: DelegationConfig,
     /// Google's limits.
     pub budget: BudgetConfig,
     /// Bookings made in Flexopus.
@@ -41,8 +48,49 @@ pub struct Config {
     pub links: LinksConfig,
     /// Synchronising by hand.
     pub sync_by_hand: SyncByHandConfig,
+    /// Ending a connection.
+    pub disconnect: DisconnectConfig,
+    /// Tenants whose module is off.
+    pub module: ModuleConfig,
+    /// Persons leave bookings.
+    pub anonymise: AnonymiseConfig,
     /// What is forgotten when.
     pub cleanup: CleanupConfig,
+}
+
+/// Ending a connection.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisconnectConfig {
+    /// How often it is looked for what can go on.
+    #[serde(with = "humantime_serde")]
+    pub look_every: Duration,
+    /// How long a claim of one connection lasts.
+    #[serde(with = "humantime_serde")]
+    pub claim: Duration,
+    /// How long is waited for calendars to be closed and for the grant to be revoked.
+    #[serde(with = "humantime_serde")]
+    pub force_after: Duration,
+}
+
+/// Tenants whose module is off.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModuleConfig {
+    /// How long they stay connected.
+    #[serde(with = "humantime_serde")]
+    pub keep_for: Duration,
+}
+
+/// Persons leave bookings.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnonymiseConfig {
+    /// How often.
+    #[serde(with = "humantime_serde")]
+    pub every: Duration,
+    /// How many bookings one transaction anonymises.
+    pub batch: i64,
 }
 
 /// Bookings made in Flexopus.
@@ -55,6 +103,9 @@ pub struct BookingsConfig {
     /// A room that has not answered for so long leaves its booking undecided.
     #[serde(with = "humantime_serde")]
     pub undecided_after: Duration,
+    /// How often bookings are looked for whose room has not answered.
+    #[serde(with = "humantime_serde")]
+    pub look_every: Duration,
     /// How long a claim of one write to Google lasts.
     #[serde(with = "humantime_serde")]
     pub claim: Duration,
@@ -105,6 +156,9 @@ pub struct CleanupConfig {
     /// How long `ListChanges` reaches back.
     #[serde(with = "humantime_serde")]
     pub keep_changes: Duration,
+    /// How long a request id of `CreateBooking` means the same booking.
+    #[serde(with = "humantime_serde")]
+    pub keep_requests: Duration,
     /// How many rows one transaction forgets.
     pub batch: i64,
 }
@@ -134,6 +188,9 @@ impl ServiceConfig for Config {
         if let Err(error) = Keyring::new(&self.sealing) {
             return broken("sealing", "keys", &error.to_string());
         }
+        if let Err(error) = Offers::new(&self.consent, &self.delegation) {
+            return Err(ConfigError::invalid(error.key, error.problem));
+        }
         let limits = [
             ("per_user_per_minute", self.budget.per_user_per_minute),
             ("per_project_per_minute", self.budget.per_project_per_minute),
@@ -149,17 +206,25 @@ impl ServiceConfig for Config {
             ("cleanup", "every", self.cleanup.every),
             ("cleanup", "keep_inbox", self.cleanup.keep_inbox),
             ("cleanup", "keep_changes", self.cleanup.keep_changes),
+            ("cleanup", "keep_requests", self.cleanup.keep_requests),
             ("bookings", "give_up_after", self.bookings.give_up_after),
             ("bookings", "undecided_after", self.bookings.undecided_after),
+            ("bookings", "look_every", self.bookings.look_every),
             ("bookings", "claim", self.bookings.claim),
             ("links", "pending_for", self.links.pending_for),
             ("links", "look_every", self.links.look_every),
+            ("disconnect", "look_every", self.disconnect.look_every),
+            ("disconnect", "claim", self.disconnect.claim),
+            ("anonymise", "every", self.anonymise.every),
         ];
         if let Some((section, key, _)) = durations.iter().find(|(.., it)| it.is_zero()) {
             return broken(section, key, "must not be zero");
         }
         if self.cleanup.batch < 1 {
             return broken("cleanup", "batch", "must be at least 1");
+        }
+        if self.anonymise.batch < 1 {
+            return broken("anonymise", "batch", "must be at least 1");
         }
         Ok(())
     }
@@ -214,8 +279,14 @@ mod tests {
         "budget.per_user_per_minute"
     )]
     #[case("ROOMSYNC__CLEANUP__BATCH", "0", "cleanup.batch")]
+    #[case("ROOMSYNC__DELEGATION__KEY", "{}", "delegation.key")]
+    #[case("ROOMSYNC__ANONYMISE__BATCH", "0", "anonymise.batch")]
+    #[case("ROOMSYNC__ANONYMISE__EVERY", "0s", "anonymise.every")]
+    #[case("ROOMSYNC__DISCONNECT__CLAIM", "0s", "disconnect.claim")]
+    #[case("ROOMSYNC__MODULE__KEEP_FOR", "long", "module.keep_for")]
     #[case("ROOMSYNC__LINKS__PENDING_FOR", "0s", "links.pending_for")]
     #[case("ROOMSYNC__LINKS__LOOK_EVERY", "0s", "links.look_every")]
+    #[case("ROOMSYNC__BOOKINGS__LOOK_EVERY", "0s", "bookings.look_every")]
     #[case(
         "ROOMSYNC__SYNC_BY_HAND__AT_MOST_EVERY",
         "often",

@@ -14,12 +14,14 @@
 //! with `rpc.rs` (who may ask), its decisions and its SQL, and its service in `serve.rs`.
 
 pub mod access;
+pub mod anonymise;
 pub mod bookings;
 mod caller;
 pub mod catalogue;
 pub mod changes;
 pub mod cleanup;
 pub mod config;
+pub mod consumers;
 mod convert;
 pub mod display;
 pub mod links;
@@ -35,15 +37,18 @@ pub mod validate;
 pub mod watch;
 pub mod writing;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use roomsync_broker::Broker;
 use roomsync_google::Google;
+use roomsync_messages::GoogleWriteRequested;
 use roomsync_postgres::Database;
 use roomsync_process::{Context, Service, grpc};
 use roomsync_sealing::Keyring;
 use sqlx::migrate::Migrator;
 
-use crate::access::Lender;
+use crate::access::{Lender, offers::Offers};
 pub use crate::config::Config;
 pub use crate::tenants::gate;
 
@@ -83,6 +88,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let database = Database::connect_lazy(&config.database, SCHEMA)?;
     let google = Google::new(&config.google).context("failed to set up calls to google")?;
     let ring = Keyring::new(&config.sealing)?;
+    let offers = Offers::new(&config.consent, &config.delegation)?;
     let callers = grpc::Callers::load(&config.callers)?;
     let public = grpc::Listener::bind(&config.public).await?;
     let internal = grpc::Listener::bind(&config.internal).await?;
@@ -95,7 +101,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         }
         database.migrate(&MIGRATOR).await?;
     }
-    let lender = Lender::new(database.clone(), google, ring, config.budget);
+    let lender = Lender::new(database.clone(), google, ring, config.budget).offering(offers);
     let watch = watch::Watch::default();
     let desk = bookings::Desk {
         database: database.clone(),
@@ -104,10 +110,22 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         writer: writing::Writer {
             database: database.clone(),
             lender: lender.clone(),
+            config: config.bookings,
         },
         config: config.bookings,
+        spawner: spawner.clone(),
     };
     let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
+    let consumer = Arc::new(consumers::Consumer {
+        writer: desk.writer.clone(),
+    });
+    let (consumed, reachable, stop) = (broker.clone(), database.clone(), soft.clone());
+    spawner.spawn("google-write.requested", async move {
+        // Without PostgreSQL every message would only climb the retry ladder.
+        if reachable.wait_until_reachable(&stop).await {
+            consumed.consume::<GoogleWriteRequested, _>(consumer).await;
+        }
+    });
     spawner.spawn_critical(
         "public listener",
         serve::public(
@@ -116,6 +134,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             config.sync_by_hand,
             callers.clone(),
             shutdown.clone(),
+            spawner.clone(),
         ),
     );
     spawner.spawn_critical(
@@ -130,11 +149,28 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         ),
     );
     spawner.spawn("watch", watch.run(database.clone(), soft.clone()));
+    spawner.spawn(
+        "looks",
+        bookings::looks::run(database.clone(), config.bookings, soft.clone()),
+    );
     let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
     spawner.spawn("relay", relay);
     spawner.spawn(
         "cleanup",
         cleanup::run(database.clone(), config.cleanup, soft.clone()),
+    );
+    spawner.spawn(
+        "anonymise",
+        anonymise::run(database.clone(), config.anonymise, soft.clone()),
+    );
+    spawner.spawn(
+        "disconnect",
+        access::disconnect::run(
+            lender.clone(),
+            config.disconnect,
+            config.module,
+            soft.clone(),
+        ),
     );
     spawner.spawn(
         "pending links",

@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 
 use roomsync_postgres::Database;
 use roomsync_process::{
-    Shutdown,
+    Shutdown, Spawner,
     grpc::{Access, Callers, Listener, Role, ServeError},
 };
 use roomsync_proto::{
@@ -51,9 +51,15 @@ pub(crate) fn public(
     sync_by_hand: SyncByHandConfig,
     callers: Callers,
     shutdown: Shutdown,
+    spawner: Spawner,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
     let (database, lender) = (desk.database.clone(), desk.lender.clone());
-    let display = DisplayRpc::new(database.clone(), desk.watch.clone());
+    let display = DisplayRpc::new(
+        database.clone(),
+        desk.watch.clone(),
+        spawner,
+        shutdown.soft(),
+    );
     let routes = Routes::new(BookingServiceServer::new(Bookings::new(desk)))
         .add_service(DisplayServiceServer::new(display))
         .add_service(OccupancyServiceServer::new(OccupancyRpc::new(
@@ -89,7 +95,7 @@ pub(crate) fn internal(
     callers: Callers,
     shutdown: Shutdown,
 ) -> impl Future<Output = Result<(), ServeError>> + Send + use<> {
-    let mirror = Mirror::new(database.clone(), pending_for);
+    let mirror = Mirror::new(database.clone(), lender.ring(), pending_for);
     let routes = Routes::new(MirrorServiceServer::new(mirror))
         .add_service(GoogleAccessServiceServer::new(GoogleAccessRpc::new(
             lender.clone(),

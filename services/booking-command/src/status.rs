@@ -39,6 +39,9 @@ pub enum CommandError {
     /// `NOT_FOUND`, also for what belongs to another tenant.
     #[error("not found: {0}")]
     NotFound(&'static str),
+    /// `PERMISSION_DENIED`.
+    #[error("not allowed: {0}")]
+    Forbidden(&'static str),
     /// `ALREADY_EXISTS`.
     #[error("already there: {reason}")]
     AlreadyExists {
@@ -124,6 +127,9 @@ impl From<CommandError> for Status {
                 with_facts(Code::InvalidArgument, reason, message, &metadata)
             }
             CommandError::NotFound(reason) => problem(Code::NotFound, reason, message, &[]),
+            CommandError::Forbidden(reason) => {
+                problem(Code::PermissionDenied, reason, message, &[])
+            }
             CommandError::AlreadyExists { reason, metadata } => {
                 with_facts(Code::AlreadyExists, reason, message, &metadata)
             }

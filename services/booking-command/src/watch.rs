@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The channel. Its payload is `<tenant> <object>`; ids hold no blanks.
 const CHANNEL: &str = "roomsync_booking_objects";
+/// Stands for all objects of a tenant; no object has such an id.
+const EVERY_OBJECT: &str = "*";
 /// How many hints a slow waiter may fall behind; then it reads again anyway.
 const BACKLOG: usize = 1024;
 /// How long after a lost connection.
@@ -25,9 +27,12 @@ pub struct Hint {
 }
 
 impl Hint {
-    /// Whether it is about this object.
+    /// Whether it is about this object, or about all objects of its tenant.
     pub fn is_about(&self, tenant: &TenantId, object: &ObjectId) -> bool {
-        self.payload.split_once(' ') == Some((tenant.as_str(), object.as_str()))
+        let about = self.payload.split_once(' ');
+        about.is_some_and(|(of, what)| {
+            of == tenant.as_str() && (what == object.as_str() || what == EVERY_OBJECT)
+        })
     }
 }
 
@@ -41,6 +46,29 @@ pub async fn tell(
         "SELECT pg_notify($1, $2)",
         CHANNEL,
         format!("{tenant} {object}")
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Tells every replica of several objects, or of all objects of the tenant where none is named.
+pub async fn tell_of(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    objects: &[&str],
+) -> Result<(), sqlx::Error> {
+    let all = [EVERY_OBJECT];
+    let objects = if objects.is_empty() { &all } else { objects };
+    sqlx::query!(
+        "
+        -- booking.watch.tell_of
+        SELECT pg_notify($1, $2 || ' ' || object_id)
+        FROM unnest($3::text[]) AS changed (object_id)
+        ",
+        CHANNEL,
+        tenant.as_str(),
+        objects as &[&str],
     )
     .execute(tx)
     .await?;

@@ -8,7 +8,7 @@ use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
 use roomsync_sealing::{Keyring, SealingConfig};
 use serde::Deserialize;
 
-use crate::webhooks::address::Policy;
+use crate::{mail::config::MailConfig, webhooks::address::Policy};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub sealing: SealingConfig,
     /// Requests to receivers.
     pub webhooks: WebhooksConfig,
+    /// Mails to people.
+    pub mail: MailConfig,
 }
 
 /// Requests to receivers.
@@ -114,6 +116,9 @@ pub struct LogConfig {
     /// How long the ids of consumed messages are remembered.
     #[serde(with = "humantime_serde")]
     pub keep_inbox: Duration,
+    /// How long mails are remembered.
+    #[serde(with = "humantime_serde")]
+    pub keep_mails: Duration,
     /// How often what is older is forgotten.
     #[serde(with = "humantime_serde")]
     pub cleanup_every: Duration,
@@ -144,6 +149,7 @@ impl ServiceConfig for Config {
             ("stream.write_timeout", self.stream.write_timeout),
             ("log.keep", self.log.keep),
             ("log.keep_inbox", self.log.keep_inbox),
+            ("log.keep_mails", self.log.keep_mails),
             ("log.cleanup_every", self.log.cleanup_every),
             ("webhooks.timeout", self.webhooks.timeout),
             ("webhooks.patience", self.webhooks.patience),
@@ -171,7 +177,7 @@ impl ServiceConfig for Config {
         if self.log.cleanup_batch < 1 {
             return broken("log", "cleanup_batch", "must be at least 1");
         }
-        Ok(())
+        self.mail.validate()
     }
 }
 
@@ -219,6 +225,9 @@ mod tests {
     #[case("ROOMSYNC__WEBHOOKS__TIMEOUT", "0s", "webhooks.timeout")]
     #[case("ROOMSYNC__WEBHOOKS__PER_MESSAGE", "0", "webhooks.per_message")]
     #[case("ROOMSYNC__WEBHOOKS__PATIENCE", "73h", "webhooks.patience")]
+    #[case("ROOMSYNC__LOG__KEEP_MAILS", "0s", "log.keep_mails")]
+    #[case("ROOMSYNC__MAIL__TIMEOUT", "0s", "mail.timeout")]
+    #[case("ROOMSYNC__MAIL__PATIENCE", "23h", "mail.patience")]
     fn a_value_that_cannot_be_used_is_named(
         #[case] variable: &str,
         #[case] value: &str,
@@ -226,5 +235,64 @@ mod tests {
     ) {
         let error = load(&[(variable, value)]).unwrap_err().to_string();
         assert!(error.contains(key) && error.contains(variable), "{error}");
+    }
+
+    const MAIL: [(&str, &str); 4] = [
+        ("ROOMSYNC__MAIL__URL", "smtp://mail.example.com"),
+        ("ROOMSYNC__MAIL__FROM", "Rooms <rooms@example.com>"),
+        ("ROOMSYNC__MAIL__BOOKING_COMMAND__URL", "http://127.0.0.1:9"),
+        ("ROOMSYNC__MAIL__BOOKING_COMMAND__TOKEN", "a-token"),
+    ];
+
+    #[test]
+    fn mails_are_off_until_a_server_is_named() {
+        assert!(!load(&[]).unwrap().mail.is_on());
+        assert!(load(&MAIL).unwrap().mail.is_on());
+    }
+
+    #[rstest::rstest]
+    #[case("URL", "mail.example.com:25", "mail.url")]
+    #[case("URL", "http://mail.example.com", "mail.url")]
+    #[case("URL", "smtp://ada:secret@mail.example.com", "mail.url")]
+    #[case("FROM", "Rooms", "mail.from")]
+    #[case("USER", "ada", "mail.password")]
+    #[case("PASSWORD", "secret", "mail.password")]
+    #[case(
+        "CA",
+        "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----",
+        "mail.ca"
+    )]
+    fn a_mail_server_that_cannot_be_used_is_named(
+        #[case] variable: &str,
+        #[case] value: &str,
+        #[case] key: &str,
+    ) {
+        let variable = format!("ROOMSYNC__MAIL__{variable}");
+        let mut set = MAIL.to_vec();
+        set.push((&variable, value));
+        let error = load(&set).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_never_sent_in_the_clear() {
+        let mut set = MAIL.to_vec();
+        set.extend([
+            ("ROOMSYNC__MAIL__USER", "ada"),
+            ("ROOMSYNC__MAIL__PASSWORD", "secret"),
+        ]);
+        load(&set).unwrap();
+        set.push(("ROOMSYNC__MAIL__STARTTLS", "false"));
+        let error = load(&set).unwrap_err().to_string();
+        assert!(error.contains("mail.starttls"), "{error}");
+        set.push(("ROOMSYNC__MAIL__URL", "smtps://mail.example.com"));
+        load(&set).unwrap();
+    }
+
+    #[test]
+    fn mails_need_booking_commands_internal_listener() {
+        let error = load(&MAIL[..2]).unwrap_err().to_string();
+        assert!(error.contains("mail.booking_command"), "{error}");
     }
 }

@@ -1,10 +1,10 @@
-//! The one cleanup job of this service: old log entries and old inbox rows, in batches.
+//! The one cleanup job of this service: old log entries, inbox rows and mails, in batches.
 
 use roomsync_postgres::Database;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::LogConfig, log::cleanup};
+use crate::{config::LogConfig, log::cleanup, mail::store as mails};
 
 /// Cleans until `soft`. Any replica may run it.
 pub async fn run(database: Database, config: LogConfig, soft: CancellationToken) {
@@ -52,6 +52,8 @@ pub async fn clean(database: &Database, config: &LogConfig) -> Result<(u64, u64)
         if gone < limit.unsigned_abs() {
             break;
         }
+    }
+    while mails::cleanup(database.pool(), config.keep_mails, limit).await? == limit.unsigned_abs() {
     }
     Ok((log, inbox))
 }

@@ -3,14 +3,15 @@
 //!
 //! ```text
 //! queue notification.object-changed -> consumers/object_changed.rs -> log/ -> stream/   -> subscribers
-//!                                       gap.rs fetches what did not arrive --^  '-> webhooks/ -> receivers
+//!                                       gap.rs fetches what did not arrive --^ |-> webhooks/ -> receivers
+//! queue notification.connection-changed -> consumers/connection_changed.rs ----'-> mail/     -> people
 //! ```
 //!
 //! Every replica serves subscribers, one at a time consumes; they meet only in PostgreSQL. What a
 //! subscriber may rely on stands in `subscription_service.proto`, why it holds in [`log`].
 //!
-//! To add a way out (mail): a folder beside [`stream`] and [`webhooks`] that reads the log from a position
-//! of its own. To add a message: a file in [`consumers`].
+//! To add a way out: a folder beside [`stream`] and [`webhooks`] that reads the log from a position of its
+//! own, or like [`mail`] takes what it needs with the commit that appends. To add a message: a file in [`consumers`].
 
 pub mod config;
 pub mod consumers;
@@ -18,6 +19,7 @@ pub mod gap;
 pub mod housekeeping;
 pub mod known_tenants;
 pub mod log;
+pub mod mail;
 pub mod metrics;
 pub mod stream;
 pub mod webhooks;
@@ -27,7 +29,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use roomsync_broker::Broker;
 use roomsync_domain::SystemClock;
-use roomsync_messages::{DeliveryDue, ObjectChanged};
+use roomsync_messages::{ConnectionChanged, DeliveryDue, MailDue, ObjectChanged};
 use roomsync_postgres::Database;
 use roomsync_process::{Context, ReadyFlag, Service, Spawner, grpc};
 use roomsync_proto::DESCRIPTORS;
@@ -43,9 +45,18 @@ use tonic::service::Routes;
 
 pub use crate::config::Config;
 use crate::{
-    consumers::{delivery_due::DeliveryDueConsumer, object_changed::ObjectChangedConsumer},
+    consumers::{
+        connection_changed::ConnectionChangedConsumer, delivery_due::DeliveryDueConsumer,
+        mail_due::MailDueConsumer, object_changed::ObjectChangedConsumer,
+    },
     gap::Gaps,
     known_tenants::KnownTenants,
+    mail::{
+        config::MailConfig,
+        deliver::{Mails, Post},
+        facts::Facts,
+        send::Mailer,
+    },
     metrics::Metrics,
     stream::{Subscriptions, hub::Hub},
     webhooks::{Webhooks, deliver::Deliveries, send::Sender, slots::Slots, sweep::Sweep},
@@ -136,6 +147,13 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         soft: soft.clone(),
     };
     deliver(&spawner, &broker, deliveries, wake_sweep);
+    let mails = Mails {
+        database: database.clone(),
+        post: post(&config.mail)?,
+        patience: config.mail.patience,
+        metrics: Arc::clone(&metrics),
+    };
+    tell_people(&spawner, &broker, mails, &soft);
     let gaps = Gaps::new(
         database.clone(),
         booking_command,
@@ -188,6 +206,37 @@ fn deliver(spawner: &Spawner, broker: &Broker, deliveries: Deliveries, wake: Arc
         if deliveries.database.wait_until_reachable(&soft).await {
             let consumer = Arc::new(DeliveryDueConsumer { deliveries });
             broker.consume::<DeliveryDue, _>(consumer).await;
+        }
+    });
+}
+
+/// What sends mails, where any are sent.
+fn post(config: &MailConfig) -> anyhow::Result<Option<Post>> {
+    let Some(booking_command) = config.booking_command.as_ref().filter(|_| config.is_on()) else {
+        return Ok(None);
+    };
+    Ok(Some(Post {
+        facts: Facts::new(grpc::connect(booking_command)?),
+        mailer: Mailer::new(config).context("failed to set up mails")?,
+    }))
+}
+
+/// Starts what tells people by mail. Without a mail server it only notes that none is sent, so that nothing
+/// waits in the queues.
+fn tell_people(spawner: &Spawner, broker: &Broker, mails: Mails, soft: &CancellationToken) {
+    let consumer = Arc::new(ConnectionChangedConsumer {
+        database: mails.database.clone(),
+    });
+    spawner.spawn(
+        "connection.changed",
+        broker.consume::<ConnectionChanged, _>(consumer),
+    );
+    let (broker, soft) = (broker.clone(), soft.clone());
+    spawner.spawn("mail.due", async move {
+        // Without PostgreSQL every message would only climb the retry ladder.
+        if mails.database.wait_until_reachable(&soft).await {
+            let consumer = Arc::new(MailDueConsumer { mails });
+            broker.consume::<MailDue, _>(consumer).await;
         }
     });
 }

@@ -11,6 +11,7 @@ use opentelemetry::{
 
 use crate::{
     log::append::{Entry, Outcome},
+    mail::store::Outcome as Done,
     webhooks::send::Refusal,
 };
 
@@ -35,6 +36,7 @@ pub struct Metrics {
     webhook_given_up: Counter<u64>,
     webhook_lost_messages: Counter<u64>,
     webhook_objects_behind: Gauge<i64>,
+    mails: Counter<u64>,
 }
 
 impl Metrics {
@@ -105,6 +107,10 @@ impl Metrics {
             webhook_objects_behind: meter
                 .i64_gauge("roomsync.notification.webhook.objects_behind")
                 .with_description("Objects with changes that an enabled webhook has not taken")
+                .build(),
+            mails: meter
+                .u64_counter("roomsync.notification.mails")
+                .with_description("Mails that are done, by kind and outcome")
                 .build(),
         })
     }
@@ -185,6 +191,15 @@ impl Metrics {
     pub fn webhooks_swept(&self, lost: u64, behind: i64) {
         self.webhook_lost_messages.add(lost, &[]);
         self.webhook_objects_behind.record(behind, &[]);
+    }
+
+    /// A mail is done.
+    pub fn mail_done(&self, kind: &str, outcome: Done) {
+        let labels = [
+            KeyValue::new("kind", kind.to_owned()),
+            KeyValue::new("outcome", outcome.as_str()),
+        ];
+        self.mails.add(1, &labels);
     }
 
     /// A subscription was ended because nobody read it.

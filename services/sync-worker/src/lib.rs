@@ -11,8 +11,8 @@
 //! reconcile apart from the pulls, which it never holds up.
 //!
 //! After a pull a calendar rests for a moment (`sync.pause`, kept in its row), so that many pushes in a
-//! short time are answered by a few pulls, however many replicas there are; what was pushed meanwhile
-//! is taken up by the wake (`sync.wake`). The first push of a quiet calendar waits for nothing.
+//! short time are answered by a few pulls, however many replicas there are; what was pushed meanwhile,
+//! or is awaited by a booking whose room has not answered, is taken up by the wake (`sync.wake`). The first push of a quiet calendar waits for nothing.
 //!
 //! Guarantees: a push that was raised is never lost, whoever dies (the sweep finds the calendar
 //! dirty); one calendar is listed by one worker at a time, and one that lost its claim changes

@@ -31,7 +31,7 @@ pub(crate) async fn sweep(worker: Arc<Worker>, soft: CancellationToken) {
     }
 }
 
-/// Looks, at short intervals, for what a push left dirty, until the soft shutdown.
+/// Looks, at short intervals, for what a push or a waiting booking left dirty, until the soft shutdown.
 pub(crate) async fn wake(worker: Arc<Worker>, soft: CancellationToken) {
     let mut turns = Turns::new(worker.config.sync.wake, soft);
     while turns.next().await {
@@ -66,7 +66,7 @@ async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
         .await?;
     worker.metrics.swept(swept.len());
     for found in swept {
-        let lane = if found.pushed {
+        let lane = if found.live {
             RefreshLane::Live
         } else {
             RefreshLane::Background
@@ -79,8 +79,9 @@ async fn sweep_once(worker: &Worker) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// A calendar rests after a pull, and the messages of pushes that come meanwhile find nothing to do.
-/// This is what takes up those pushes, together. In the live lane: somebody changed something.
+/// A calendar rests after a pull, and the messages of pushes and of waiting bookings that come meanwhile
+/// find nothing to do. This is what takes them up, together. In the live lane: somebody changed something,
+/// or waits.
 async fn wake_once(worker: &Worker) -> Result<(), Trouble> {
     let again = worker.config.sync.sweep_again;
     let woken = worker.calendars.wake(again, BATCH).await?;

@@ -10,7 +10,7 @@
 //! which is a cancelled event like any other, ends all its dates.
 //!
 //! What begins at or after the end of the window is not mirrored (D14): a touched event that lies
-//! there now is a scope with nothing in it.
+//! there now is a scope with nothing in it, unless it is one that we made.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -202,11 +202,13 @@ fn each_alone(seen: Vec<Occurrence>, window: TimeWindow) -> impl Iterator<Item =
         .map(move |occurrence| alone(occurrence, window))
 }
 
-/// The scope of one event. Beyond the horizon nothing of it is mirrored.
+/// The scope of one event. Beyond the horizon nothing of it is mirrored, unless it carries our note: a booking
+/// made in Flexopus reaches farther, and must not be taken for one that is gone.
 fn alone(occurrence: Occurrence, window: TimeWindow) -> Listing {
-    let beyond = occurrence
-        .window
-        .is_some_and(|times| times.starts_at() >= window.ends_at());
+    let beyond = occurrence.flexopus_property.is_none()
+        && occurrence
+            .window
+            .is_some_and(|times| times.starts_at() >= window.ends_at());
     let scope = Scope::Event(occurrence.event_id.clone());
     let seen = if beyond && !occurrence.cancelled {
         Vec::new()

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use roomsync_domain::LinkReason;
-use roomsync_google::{Advice, GoogleError};
+use roomsync_google::{Advice, GoogleError, reason};
 use roomsync_proto::internal::v1 as proto;
 
 /// Why a step did not succeed.
@@ -179,6 +179,10 @@ pub(crate) fn report(error: &GoogleError) -> Option<Report> {
         GoogleError::Throttled { retry_after } => of(proto::Trouble::Throttled, *retry_after),
         GoogleError::QuotaExceeded => of(proto::Trouble::QuotaExceeded, None),
         GoogleError::Unauthorized | GoogleError::AccessLost { .. } => {
+            of(proto::Trouble::AccessLost, None)
+        }
+        // Part of a consent was withdrawn, perhaps: a new token tells what it is good for.
+        GoogleError::Forbidden { reason } if reason == reason::MISSING_SCOPE => {
             of(proto::Trouble::AccessLost, None)
         }
         _ => None,

@@ -35,11 +35,11 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let mut builder = Cluster::builder("demo").binaries(&options.binaries).set(
-        Service::SyncWorker,
-        "sync.poll_with_push",
-        POLL,
-    );
+    let mut builder = Cluster::builder("demo")
+        .binaries(&options.binaries)
+        .offering_consent()
+        .set(Service::SyncWorker, "sync.poll_with_push", POLL)
+        .set(Service::BookingCommand, "disconnect.look_every", "500ms");
     for service in Service::ALL {
         builder = builder.as_process(service);
     }

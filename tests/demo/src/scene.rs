@@ -9,7 +9,7 @@ use google_sim::{Control, NewEvent, RoomControl, UserControl};
 use roomsync_domain::{Clock as _, SystemClock};
 use roomsync_proto::booking::v1::{Booking, BookingState, booker};
 use roomsync_testkit::{
-    Cluster,
+    Cluster, Operator,
     app::{FakeBookingApp, Organisation, Subscriber, instant},
 };
 
@@ -32,6 +32,9 @@ pub(crate) struct Place {
 pub(crate) struct Scene<'a> {
     pub(crate) app: &'a FakeBookingApp,
     pub(crate) google: &'a Control,
+    pub(crate) organisation: Organisation,
+    /// What the operator of roomsync has registered at Google.
+    pub(crate) operator: Operator,
     pub(crate) subscriber: Subscriber,
     pub(crate) aquarium: Place,
     pub(crate) terrarium: Place,
@@ -74,12 +77,20 @@ impl<'a> Scene<'a> {
         app.given_tenant(TENANT).await;
         app.given_user(TENANT, "u-ana", ana.mail()).await;
         let since = Instant::now();
-        let status = app.connect(TENANT, &organisation).await;
-        teller.took(since, &format!("connected with {}", status.domain));
+        let connected = app
+            .connect_by_consent(TENANT, organisation.admin.mail())
+            .await?;
+        let status = connected.status.context("a status")?;
+        teller.took(
+            since,
+            &format!("connected with {} on Google's consent page", status.domain),
+        );
         let subscriber = app.subscribe(TENANT).await;
         let mut scene = Self {
             app,
             google,
+            organisation,
+            operator: cluster.operator(),
             subscriber,
             aquarium,
             terrarium,

@@ -24,6 +24,13 @@ pub(crate) async fn play(cluster: &Cluster, teller: &mut Teller) -> anyhow::Resu
 
     scene.a_push_is_lost(teller).await?;
 
+    scene.a_display_books_now(teller).await?;
+    scene.booking_as_users_is_enabled(teller).await?;
+    let booked = scene.a_user_books(teller).await?;
+    scene.its_owner_declines(&booked, teller).await?;
+
+    scene.the_tenant_disconnects(teller).await?;
+
     teller.says("the same again, in short:");
     teller.sums_up();
     Ok(())

@@ -158,6 +158,14 @@ impl Ledger {
         book.last
     }
 
+    /// Notes whose token a grant asked for.
+    pub(crate) fn name(&self, number: u64, subject: &str) {
+        let mut book = self.lock();
+        if let Ok(position) = book.calls.binary_search_by_key(&number, |call| call.number) {
+            book.calls[position].subject = Some(subject.to_lowercase());
+        }
+    }
+
     /// Notes how a call was answered.
     pub(crate) fn finish(&self, number: u64, status: Option<u16>, reason: Option<String>) {
         let mut book = self.lock();

@@ -10,24 +10,30 @@
 
 pub mod app;
 mod cluster;
+pub mod consent;
 mod database;
 mod environment;
 mod eventually;
 mod logs;
 mod proxy;
 mod service;
+pub mod smtp;
 mod tokens;
 pub mod truth;
 mod vhost;
 mod webhook_receiver;
 
-pub use app::{FakeBookingApp, Heard, Journal, LinkedRoom, Organisation, Subscriber};
+pub use app::{
+    FakeBookingApp, Heard, Journal, LinkedRoom, NewBooking, Organisation, Subscriber,
+};
 pub use cluster::{Cluster, ClusterBuilder, Upstream};
+pub use consent::Operator;
 pub use database::TestDatabase;
 pub use environment::{Environment, Pushes};
 pub use eventually::{SOON, eventually, found_within};
 pub use proxy::Proxy;
 pub use service::Service;
+pub use smtp::MailServer;
 pub use tokens::Token;
 pub use vhost::{Left, Vhost};
 pub use webhook_receiver::{Posted, WebhookReceiver};

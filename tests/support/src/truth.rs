@@ -22,6 +22,21 @@ pub struct Occupied {
     private: bool,
     /// The user's id, or nobody's; left out by a [`Truth`] that knows no people.
     booker: Option<String>,
+    /// It was declined after it was over, or before: only who saw it in time knows that it took place, so
+    /// roomsync may have it, or not.
+    perhaps: bool,
+}
+
+impl Occupied {
+    /// Whether the room has accepted, or is the organizer itself.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Whether both take place at one time.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
 }
 
 impl fmt::Display for Occupied {
@@ -88,10 +103,14 @@ impl Truth {
 
     /// What a room's calendar says is booked, series expanded, sorted.
     pub fn at_google(&self, google: &Control, room: &str) -> Vec<Occupied> {
+        let now = SystemClock.now();
         let mut occupied: Vec<_> = self
             .occurrences(google, room)
             .iter()
-            .filter_map(|event| self.occupied(event, room))
+            .filter_map(|event| {
+                let took_place = || took_place(event, room, self.people.as_ref(), now);
+                self.occupied(event, room).or_else(took_place)
+            })
             .collect();
         occupied.sort();
         occupied
@@ -139,6 +158,21 @@ impl Truth {
 
 /// Both sides in words, where they differ.
 pub fn difference(ours: &[Occupied], theirs: &[Occupied]) -> Option<String> {
+    let (perhaps, theirs): (Vec<_>, Vec<_>) = theirs.iter().cloned().partition(|it| it.perhaps);
+    let mut ours = ours.to_vec();
+    for one in perhaps {
+        let taken = Occupied {
+            perhaps: false,
+            ..one
+        };
+        let count = |those: &[Occupied]| those.iter().filter(|other| **other == taken).count();
+        if count(&ours) > count(&theirs)
+            && let Some(place) = ours.iter().position(|other| *other == taken)
+        {
+            ours.remove(place);
+        }
+    }
+    let (ours, theirs) = (ours.as_slice(), theirs.as_slice());
     if ours == theirs {
         return None;
     }
@@ -157,15 +191,35 @@ pub fn difference(ours: &[Occupied], theirs: &[Occupied]) -> Option<String> {
     ))
 }
 
+/// A room that declines after an event is over does not undo that it took place.
+fn took_place(
+    event: &Value,
+    room: &str,
+    people: Option<&People>,
+    now: DateTime<Utc>,
+) -> Option<Occupied> {
+    let mut accepted = event.clone();
+    let guests = accepted["attendees"].as_array_mut()?;
+    let own = guests.iter_mut().find(|guest| is_room(guest, room))?;
+    own["responseStatus"] = Value::from("accepted");
+    let occupied = occupied(&accepted, room, people)?;
+    (occupied.end <= now).then_some(Occupied {
+        perhaps: true,
+        ..occupied
+    })
+}
+
+fn is_room(person: &Value, room: &str) -> bool {
+    person["email"]
+        .as_str()
+        .is_some_and(|mail| mail.eq_ignore_ascii_case(room))
+}
+
 fn occupied(event: &Value, room: &str, people: Option<&People>) -> Option<Occupied> {
     if event["status"] == "cancelled" || event["transparency"] == "transparent" {
         return None;
     }
-    let is_room = |person: &Value| {
-        person["email"]
-            .as_str()
-            .is_some_and(|mail| mail.eq_ignore_ascii_case(room))
-    };
+    let is_room = |person: &Value| is_room(person, room);
     let own = event["attendees"]
         .as_array()
         .into_iter()
@@ -191,6 +245,7 @@ fn occupied(event: &Value, room: &str, people: Option<&People>) -> Option<Occupi
         confirmed,
         private: !matches!(visibility, "default" | "public"),
         booker: people.map(|people| whose(event, people)),
+        perhaps: false,
     })
 }
 
@@ -203,7 +258,8 @@ fn instant_of(at: &Value) -> Option<DateTime<chrono::FixedOffset>> {
     DateTime::parse_from_rfc3339(at["dateTime"].as_str()?).ok()
 }
 
-/// The organizer if a person, else the only human guest, else the creator unless that is us.
+/// The organizer if a person, else who Flexopus made it for, else the only human guest, else the creator
+/// unless that is us.
 fn whose(event: &Value, people: &People) -> String {
     let person = |of: &Value| {
         let mail = of["email"].as_str()?.to_lowercase();
@@ -219,11 +275,22 @@ fn whose(event: &Value, people: &People) -> String {
     guests.dedup();
     let only_guest = guests.pop().filter(|_| guests.is_empty());
     let creator = || person(&event["creator"]).filter(|mail| !people.own_subjects.contains(mail));
-    person(&event["organizer"])
-        .or(only_guest)
-        .or_else(creator)
-        .and_then(|mail| people.users.get(&mail).cloned())
+    let user = |mail: String| people.users.get(&mail).cloned();
+    if let Some(organizer) = person(&event["organizer"]) {
+        return user(organizer).unwrap_or_else(|| "nobody".to_owned());
+    }
+    made_for(event)
+        .or_else(|| only_guest.or_else(creator).and_then(user))
         .unwrap_or_else(|| "nobody".to_owned())
+}
+
+/// For whom Flexopus made an event: what our property says, on the event that was made with it and on
+/// no copy of it.
+fn made_for(event: &Value) -> Option<String> {
+    let said = event["extendedProperties"]["shared"]["flexopus"].as_str()?;
+    let (booking, rest) = said.strip_prefix("v1.")?.split_once('.')?;
+    let (_, who) = rest.rsplit_once('.')?.0.split_once(':')?;
+    (event["id"] == booking.replace('-', "")).then(|| who.to_owned())
 }
 
 fn booked(booking: &Booking, with_people: bool) -> Option<Occupied> {
@@ -244,6 +311,7 @@ fn booked(booking: &Booking, with_people: bool) -> Option<Occupied> {
         confirmed,
         private: booking.private,
         booker: with_people.then_some(booker),
+        perhaps: false,
     })
 }
 
@@ -335,8 +403,50 @@ mod tests {
         assert_eq!(whose(event(None, &by_guest)), "u-bob");
         let by_creator = json!({ "organizer": room, "creator": bob });
         assert_eq!(whose(event(None, &by_creator)), "u-bob");
+        let at_a_door = |id| {
+            let said = "v1.0197a3c4-0000-7000-8000-000000000001.d:door.1.abc";
+            json!({
+                "id": id,
+                "organizer": room,
+                "extendedProperties": { "shared": { "flexopus": said } },
+            })
+        };
+        let ours = "0197a3c4000070008000000000000001";
+        assert_eq!(whose(event(None, &at_a_door(ours))), "door.1");
+        assert_eq!(whose(event(None, &at_a_door("a-copy-of-it"))), "nobody");
         let ours = json!({ "organizer": room, "creator": { "email": "admin@acme.example" } });
         assert_eq!(whose(event(None, &ours)), "nobody");
+        let note = "v1.0197-ab.d:door.1.mac";
+        let shared = json!({ "shared": { "flexopus": note } });
+        let signed = |id: &str, by: &Value| {
+            whose(event(
+                None,
+                &json!({ "id": id, "organizer": by, "extendedProperties": shared }),
+            ))
+        };
+        assert_eq!(signed("0197ab", &room), "door.1");
+        assert_eq!(signed("0197ac", &room), "nobody", "a copy");
+        assert_eq!(
+            signed("0197ab", &json!({ "email": "bob@acme.example" })),
+            "u-bob"
+        );
+    }
+
+    #[test]
+    fn what_was_declined_after_it_was_over_may_be_there_or_not() {
+        let now = DateTime::parse_from_rfc3339("2026-03-01T11:00:00+01:00").unwrap();
+        let declined = event(Some("declined"), &json!({}));
+        let perhaps = |now: DateTime<_>| took_place(&declined, ROOM, None, now.to_utc());
+        assert_eq!(perhaps(now - TimeDelta::seconds(1)), None, "not over yet");
+        let perhaps = perhaps(now).unwrap();
+        let taken = occupied(&event(Some("accepted"), &json!({})), ROOM, None).unwrap();
+        assert_eq!(difference(&[], std::slice::from_ref(&perhaps)), None);
+        assert_eq!(
+            difference(std::slice::from_ref(&taken), std::slice::from_ref(&perhaps)),
+            None
+        );
+        let once = [taken.clone(), taken];
+        assert!(difference(&once, &[perhaps]).is_some(), "once, not twice");
     }
 
     #[test]

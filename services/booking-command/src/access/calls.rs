@@ -8,14 +8,14 @@ use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::TenantId;
-use roomsync_google::{Access, Advice, Google, GoogleError};
+use roomsync_google::{Access, AccessLostWhy, Advice, Google, GoogleError, reason};
 
 use super::{
-    budget::Closing,
+    budget::{Closing, Payer},
     connections::{self, Connection},
     lanes::Lane,
-    lender::{Lender, payer, unavailable},
-    subject::Purpose,
+    lender::{Lender, unavailable},
+    subject::{Actor, Purpose},
 };
 use crate::status::CommandError;
 
@@ -24,8 +24,18 @@ const BUSY: Duration = Duration::from_secs(5);
 /// How long usage limits stand, which take an hour or more.
 const LIMITS: Duration = Duration::from_hours(1);
 
+/// A refusal that is not about the budget, and no fault.
+pub(super) enum Refusal {
+    /// The token was refused.
+    Unauthorized(GoogleError),
+    /// The token lacks a scope.
+    ScopeMissing(GoogleError),
+    /// What Google has to say to the call.
+    Said(GoogleError),
+}
+
 /// `RESOURCE_EXHAUSTED` `GOOGLE_BUSY`.
-fn busy(retry_after: Option<Duration>) -> CommandError {
+pub(super) fn busy(retry_after: Option<Duration>) -> CommandError {
     CommandError::Exhausted {
         reason: "GOOGLE_BUSY",
         retry_after: retry_after.unwrap_or(BUSY),
@@ -64,8 +74,7 @@ impl Lender {
         F: Fn(Access, DateTime<Utc>) -> R,
         R: Future<Output = Result<T, GoogleError>>,
     {
-        let subject = connection.subject(purpose);
-        let payer = payer(&connection.tenant, &connection.project, subject, purpose);
+        let payer = self.payer(connection, Actor::Own(purpose));
         let mut doubted = false;
         loop {
             let lent = self.token(connection, purpose).await?;
@@ -81,27 +90,53 @@ impl Lender {
                 Ok(answer) => return Ok(Ok(answer)),
                 Err(error) => error,
             };
-            tracing::info!(tenant = %connection.tenant, error = %error, "google refused a call");
-            match &error {
-                GoogleError::Unauthorized if !doubted => {
+            match self.judge(connection, &payer, error).await? {
+                Refusal::Unauthorized(_) if !doubted => {
                     doubted = true;
                     self.doubt(connection, purpose).await?;
                 }
-                GoogleError::Throttled { retry_after } => {
-                    let closing = Closing::Throttled(*retry_after);
-                    self.budget.close(&payer, closing).await?;
-                    return Err(busy(*retry_after));
+                Refusal::Unauthorized(_) => return Err(unavailable(None)),
+                Refusal::ScopeMissing(_) if !doubted && !purpose.is_optional() => {
+                    doubted = true;
+                    self.doubt(connection, purpose).await?;
                 }
-                GoogleError::QuotaExceeded => {
-                    self.budget.close(&payer, Closing::QuotaExceeded).await?;
-                    return Err(busy(Some(LIMITS)));
+                // A new token is as good as the old one was: the scope is withdrawn (D19).
+                Refusal::ScopeMissing(_) if !purpose.is_optional() => {
+                    self.lose(connection, AccessLostWhy::Withdrawn).await?;
+                    return Err(connections::not_connected("lost"));
                 }
-                other => match other.advice() {
-                    Advice::Retry { after } => return Err(unavailable(after)),
-                    Advice::RefreshToken => return Err(unavailable(None)),
-                    _ => return Ok(Err(error)),
-                },
+                Refusal::ScopeMissing(error) => return Ok(Err(error)),
+                Refusal::Said(error) => return Ok(Err(error)),
             }
+        }
+    }
+
+    /// What a refusal means for whoever made the call. What it says about the budget is kept for all replicas.
+    pub(super) async fn judge(
+        &self,
+        connection: &Connection,
+        payer: &Payer,
+        error: GoogleError,
+    ) -> Result<Refusal, CommandError> {
+        tracing::info!(tenant = %connection.tenant, error = %error, "google refused a call");
+        match &error {
+            GoogleError::Unauthorized => Ok(Refusal::Unauthorized(error)),
+            GoogleError::Forbidden { reason } if reason == reason::MISSING_SCOPE => {
+                Ok(Refusal::ScopeMissing(error))
+            }
+            GoogleError::Throttled { retry_after } => {
+                let closing = Closing::Throttled(*retry_after);
+                self.budget.close(payer, closing).await?;
+                Err(busy(*retry_after))
+            }
+            GoogleError::QuotaExceeded => {
+                self.budget.close(payer, Closing::QuotaExceeded).await?;
+                Err(busy(Some(LIMITS)))
+            }
+            other => match other.advice() {
+                Advice::Retry { after } => Err(unavailable(after)),
+                _ => Ok(Refusal::Said(error)),
+            },
         }
     }
 }

@@ -5,9 +5,12 @@ use roomsync_google::ServiceAccountKey;
 use sqlx::PgConnection;
 
 use super::{
-    connections::{self, Connection, NewConnection},
+    announce::announce,
+    begin_connect::disconnecting,
+    connections::{self, Connection, NewConnection, Way},
     lender::Lender,
     prove::{Candidate, key_invalid},
+    warnings::Warning,
 };
 use crate::{gate, links, status::CommandError};
 
@@ -22,19 +25,23 @@ pub(super) struct ConnectWithKey<'a> {
 impl Lender {
     /// Proves the key and both subjects, then stores them. Links and bookings stay; every link is
     /// verified anew, with a new channel and a full sync (D23).
-    pub(super) async fn connect(&self, command: &ConnectWithKey<'_>) -> Result<(), CommandError> {
+    pub(super) async fn connect(
+        &self,
+        command: &ConnectWithKey<'_>,
+    ) -> Result<Vec<Warning>, CommandError> {
         let file = std::str::from_utf8(command.key_json)
             .map_err(|_| key_invalid("a JSON key file; this is no text"))?;
         let key = ServiceAccountKey::parse(file).map_err(|why| key_invalid(why.to_string()))?;
         let project = key.project();
-        self.prove(&Candidate {
-            tenant: command.tenant,
-            key: &key,
-            project,
-            directory: command.directory_subject,
-            rooms: command.rooms_subject,
-        })
-        .await?;
+        let warnings = self
+            .prove(&Candidate {
+                tenant: command.tenant,
+                key: &key,
+                project,
+                directory: command.directory_subject,
+                rooms: command.rooms_subject,
+            })
+            .await?;
         let place = Connection::place(command.tenant);
         let sealed = self
             .ring
@@ -42,25 +49,36 @@ impl Lender {
             .map_err(anyhow::Error::from)?;
         let new = NewConnection {
             tenant: command.tenant,
+            way: Way::Key,
             domain: command.directory_subject.domain(),
             project,
-            service_account: key.client_email(),
+            service_account: Some(key.client_email()),
             directory_subject: command.directory_subject,
             rooms_subject: command.rooms_subject,
-            key: &sealed,
+            secret: &sealed,
+            granted_scopes: &[],
+            account_id: None,
         };
         self.database
             .tx("connect", |tx| Box::pin(store(tx, &new)))
             .await?;
         tracing::info!(tenant = %command.tenant, "connected with a key");
-        Ok(())
+        Ok(warnings)
     }
 }
 
-async fn store(tx: &mut PgConnection, new: &NewConnection<'_>) -> Result<(), CommandError> {
+/// Makes a proved connection the tenant's. Links and bookings stay (D23).
+pub(super) async fn store(
+    tx: &mut PgConnection,
+    new: &NewConnection<'_>,
+) -> Result<(), CommandError> {
     gate::module_in(&mut *tx, new.tenant).await?;
-    if connections::activate(&mut *tx, new).await?.is_some() {
-        links::verify_all_again(tx, new.tenant).await?;
+    let before = connections::activate(&mut *tx, new).await?;
+    match before.as_deref() {
+        // What is being taken down has to be down first: the job would take this one down, too.
+        Some("disconnecting") => return Err(disconnecting()),
+        Some(_) => links::verify_all_again(&mut *tx, new.tenant).await?,
+        None => {}
     }
-    Ok(())
+    announce(tx, new.tenant, "active", None).await
 }

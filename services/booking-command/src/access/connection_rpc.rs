@@ -3,8 +3,11 @@
 use roomsync_proto::integration::v1 as proto;
 use tonic::{Request, Response, Status};
 
-use super::{connect::ConnectWithKey, lender::Lender, status};
-use crate::{caller, gate, validate};
+use super::{
+    complete_connect::Answer, connect::ConnectWithKey, disconnect, lender::Lender, status,
+    warnings::Warning,
+};
+use crate::{caller, gate, status::CommandError, validate};
 
 /// `ConnectionService` on a lender.
 #[derive(Debug, Clone)]
@@ -33,7 +36,8 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
             "" => directory_subject.clone(),
             text => validate::mail("rooms_subject", text)?,
         };
-        self.lender
+        let warnings = self
+            .lender
             .connect(&ConnectWithKey {
                 tenant: &tenant,
                 key_json: &sent.key_json,
@@ -44,7 +48,7 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         let status = status::read(&self.lender.database, &tenant).await?;
         Ok(Response::new(proto::ConnectWithKeyResponse {
             status: Some(status),
-            warnings: Vec::new(),
+            warnings: warnings.iter().map(Warning::to_proto).collect(),
         }))
     }
 
@@ -62,43 +66,98 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
 
     async fn get_connect_options(
         &self,
-        _request: Request<proto::GetConnectOptionsRequest>,
+        request: Request<proto::GetConnectOptionsRequest>,
     ) -> Result<Response<proto::GetConnectOptionsResponse>, Status> {
-        Err(Status::unimplemented("GetConnectOptions"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        gate::module(&self.lender.database, &tenant).await?;
+        Ok(Response::new(self.lender.connect_options()))
     }
 
     async fn begin_connect(
         &self,
-        _request: Request<proto::BeginConnectRequest>,
+        request: Request<proto::BeginConnectRequest>,
     ) -> Result<Response<proto::BeginConnectResponse>, Status> {
-        Err(Status::unimplemented("BeginConnect"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.lender.database, &tenant).await?;
+        let login_hint = match sent.login_hint.as_str() {
+            "" => None,
+            text => Some(validate::mail("login_hint", text)?),
+        };
+        let begun = self
+            .lender
+            .begin_connect(&tenant, &sent.redirect_uri, login_hint.as_ref())
+            .await?;
+        Ok(Response::new(proto::BeginConnectResponse {
+            consent_url: begun.consent_url,
+            state: begun.state,
+            expires_at: Some(validate::stamp(begun.expires_at)),
+        }))
     }
 
     async fn complete_connect(
         &self,
-        _request: Request<proto::CompleteConnectRequest>,
+        request: Request<proto::CompleteConnectRequest>,
     ) -> Result<Response<proto::CompleteConnectResponse>, Status> {
-        Err(Status::unimplemented("CompleteConnect"))
+        let sent = request.get_ref();
+        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        gate::module(&self.lender.database, &tenant).await?;
+        let answer = match (sent.code.as_str(), sent.error.as_str()) {
+            ("", "") => {
+                let expected = "what Google sent as `code`, or `error`";
+                return Err(CommandError::invalid("code", expected).into());
+            }
+            ("", error) => Answer::Error(error),
+            (code, _) => Answer::Code(code),
+        };
+        let warnings = self
+            .lender
+            .complete_connect(&tenant, &sent.state, answer)
+            .await?;
+        let status = status::read(&self.lender.database, &tenant).await?;
+        Ok(Response::new(proto::CompleteConnectResponse {
+            status: Some(status),
+            warnings: warnings.iter().map(Warning::to_proto).collect(),
+        }))
     }
 
     async fn enable_delegation(
         &self,
-        _request: Request<proto::EnableDelegationRequest>,
+        request: Request<proto::EnableDelegationRequest>,
     ) -> Result<Response<proto::EnableDelegationResponse>, Status> {
-        Err(Status::unimplemented("EnableDelegation"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        gate::module(&self.lender.database, &tenant).await?;
+        self.lender.enable_delegation(&tenant).await?;
+        let status = status::read(&self.lender.database, &tenant).await?;
+        Ok(Response::new(proto::EnableDelegationResponse {
+            status: Some(status),
+        }))
     }
 
     async fn preview_disconnect(
         &self,
-        _request: Request<proto::PreviewDisconnectRequest>,
+        request: Request<proto::PreviewDisconnectRequest>,
     ) -> Result<Response<proto::PreviewDisconnectResponse>, Status> {
-        Err(Status::unimplemented("PreviewDisconnect"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        gate::module(&self.lender.database, &tenant).await?;
+        let counted = disconnect::preview(&self.lender.database, &tenant).await?;
+        Ok(Response::new(counted))
     }
 
     async fn disconnect(
         &self,
-        _request: Request<proto::DisconnectRequest>,
+        request: Request<proto::DisconnectRequest>,
     ) -> Result<Response<proto::DisconnectResponse>, Status> {
-        Err(Status::unimplemented("Disconnect"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        self.lender
+            .database
+            .tx("disconnect", |tx| {
+                Box::pin(disconnect::disconnect(tx, &tenant))
+            })
+            .await?;
+        let status = status::read(&self.lender.database, &tenant).await?;
+        Ok(Response::new(proto::DisconnectResponse {
+            status: Some(status),
+        }))
     }
 }

@@ -18,35 +18,101 @@ pub struct Connection {
     pub state: String,
     /// Whether the tenant has the module.
     pub module_enabled: bool,
-    /// The Google Cloud project of the key, for the budget.
+    /// How it is connected.
+    pub way: Way,
+    /// Domain of the organisation.
+    pub domain: String,
+    /// The Google Cloud project of the key or of the OAuth client, for the budget.
     pub project: String,
+    /// `client_email` of the tenant's own key; none of a consent.
+    pub service_account: Option<String>,
     /// Reads the resources.
     pub directory_subject: MailAddress,
     /// Reads the rooms.
     pub rooms_subject: MailAddress,
-    /// The key file.
-    pub key: Sealed,
-    /// Moves with every connecting: tells this key from an earlier or later one.
+    /// The key file, or the refresh token; none once disconnected.
+    pub secret: Option<Sealed>,
+    /// Of a consent: what was granted.
+    pub granted_scopes: Vec<String>,
+    /// A consented connection whose organisation has delegated the operator's service account.
+    pub delegated: bool,
+    /// The calendar of our own, once it is made.
+    pub shared_calendar: Option<String>,
+    /// Moves with every connecting: tells this secret from an earlier or later one.
     pub connected_at: DateTime<Utc>,
 }
 
+/// How a tenant is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A key of the tenant's own service account.
+    Key,
+    /// An administrator's consent.
+    Consent,
+}
+
+impl Way {
+    /// Its name in SQL and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Consent => "consent",
+        }
+    }
+
+    fn read(word: &str) -> Result<Self, CommandError> {
+        match word {
+            "key" => Ok(Self::Key),
+            "consent" => Ok(Self::Consent),
+            other => Err(anyhow::anyhow!("a connection of unknown way `{other}`").into()),
+        }
+    }
+}
+
 impl Connection {
-    /// Where its key is sealed for.
+    /// Where its secret is sealed for.
     pub fn place(tenant: &TenantId) -> String {
         format!("connection/{tenant}")
     }
 
-    /// Whether Google may be called through it.
+    /// Whether Google may be called through it. A connection that is ending stops its channels, also when it
+    /// ends because the module is off.
     pub fn is_usable(&self) -> bool {
-        self.module_enabled && matches!(self.state.as_str(), "active" | "disconnecting")
+        match self.state.as_str() {
+            "active" => self.module_enabled,
+            "disconnecting" => true,
+            _ => false,
+        }
     }
 
     /// Who acts for a purpose.
     pub fn subject(&self, purpose: Purpose) -> &MailAddress {
         match purpose {
-            Purpose::Rooms | Purpose::Settings => &self.rooms_subject,
-            Purpose::Directory => &self.directory_subject,
+            Purpose::Rooms | Purpose::Settings | Purpose::SharedCalendar => &self.rooms_subject,
+            Purpose::Directory | Purpose::People => &self.directory_subject,
         }
+    }
+
+    /// Whether bookings are made as the users themselves: with a key of the tenant's own, or where the
+    /// operator's service account was delegated.
+    pub fn acts_as_users(&self) -> bool {
+        self.way == Way::Key || self.delegated
+    }
+
+    /// Whether this person can be acted for, as far as the address alone tells it. The operator's service
+    /// account may be delegated by many organisations: through this connection it acts for people of this
+    /// one alone (D21). A tenant's own key is the tenant's own affair.
+    pub fn may_act_as(&self, booker: &MailAddress) -> bool {
+        match self.way {
+            Way::Key => true,
+            Way::Consent => self.delegated && booker.domain() == self.domain,
+        }
+    }
+
+    /// Whether a purpose was granted. What a key is delegated only Google knows: asking is the way to tell.
+    pub(super) fn grants(&self, purpose: Purpose) -> bool {
+        let granted = |scope: &&str| self.granted_scopes.iter().any(|it| it == scope);
+        self.way == Way::Key || purpose.scopes().iter().all(|scope| granted(scope))
     }
 }
 
@@ -66,8 +132,9 @@ pub async fn get(
     let query = sqlx::query!(
         "
         -- booking.connections.get
-        SELECT c.state, t.module_enabled, c.project, c.directory_subject, c.rooms_subject,
-            c.sealed_key, c.sealed_with, c.connected_at
+        SELECT c.state, t.module_enabled, c.way, c.domain, c.project, c.service_account,
+            c.directory_subject, c.rooms_subject, c.sealed_key, c.sealed_with, c.granted_scopes,
+            c.delegated, c.shared_calendar, c.connected_at
         FROM booking.connections AS c
         JOIN booking.tenants AS t USING (tenant_id)
         WHERE c.tenant_id = $1
@@ -82,13 +149,19 @@ pub async fn get(
         tenant: tenant.clone(),
         state: row.state,
         module_enabled: row.module_enabled,
+        way: Way::read(&row.way)?,
+        domain: row.domain,
         project: row.project,
+        service_account: row.service_account,
         directory_subject: mail(row.directory_subject)?,
         rooms_subject: mail(row.rooms_subject)?,
-        key: Sealed {
-            bytes: row.sealed_key.unwrap_or_default(),
-            key_id: row.sealed_with.unwrap_or_default(),
-        },
+        secret: row
+            .sealed_key
+            .zip(row.sealed_with)
+            .map(|(bytes, key_id)| Sealed { bytes, key_id }),
+        granted_scopes: row.granted_scopes,
+        delegated: row.delegated,
+        shared_calendar: row.shared_calendar,
         connected_at: row.connected_at,
     }))
 }
@@ -115,23 +188,29 @@ pub async fn require_active(
     }
 }
 
-/// What connecting with a key stores.
+/// What connecting stores.
 #[derive(Debug)]
 pub struct NewConnection<'a> {
     /// Whose.
     pub tenant: &'a TenantId,
+    /// How.
+    pub way: Way,
     /// Domain of the organisation.
     pub domain: &'a str,
-    /// Project of the key.
+    /// Project of the key or of the OAuth client.
     pub project: &'a str,
     /// `client_email` of the key.
-    pub service_account: &'a str,
+    pub service_account: Option<&'a str>,
     /// Proved.
     pub directory_subject: &'a MailAddress,
     /// Proved.
     pub rooms_subject: &'a MailAddress,
-    /// The key file.
-    pub key: &'a Sealed,
+    /// The key file or the refresh token.
+    pub secret: &'a Sealed,
+    /// Of a consent.
+    pub granted_scopes: &'a [String],
+    /// Google's stable id of who consented.
+    pub account_id: Option<&'a str>,
 }
 
 /// Stores a proved connection in state active; answers the state before, `None` for the first one.
@@ -151,15 +230,19 @@ pub async fn activate(
     )
     .fetch_optional(&mut *tx)
     .await?;
+    // The calendar of our own is known to the app and the account that made it, and to no other.
+    // What the operator's service account was delegated holds for the organisation.
     sqlx::query!(
         "
         -- booking.connections.activate
-        INSERT INTO booking.connections (tenant_id, connection_id, state, domain, project,
-            service_account, directory_subject, rooms_subject, sealed_key, sealed_with)
-        VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9)
+        INSERT INTO booking.connections AS c (tenant_id, connection_id, state, way, domain, project,
+            service_account, directory_subject, rooms_subject, sealed_key, sealed_with, granted_scopes,
+            account_id)
+        VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (tenant_id) DO UPDATE
         SET state = 'active',
             reason = NULL,
+            way = excluded.way,
             domain = excluded.domain,
             project = excluded.project,
             service_account = excluded.service_account,
@@ -167,22 +250,36 @@ pub async fn activate(
             rooms_subject = excluded.rooms_subject,
             sealed_key = excluded.sealed_key,
             sealed_with = excluded.sealed_with,
+            granted_scopes = excluded.granted_scopes,
+            account_id = excluded.account_id,
+            delegated = c.delegated AND excluded.way = 'consent' AND c.domain = excluded.domain,
+            shared_calendar = CASE
+                WHEN c.way = excluded.way
+                    AND c.project = excluded.project
+                    AND c.rooms_subject = excluded.rooms_subject
+                THEN c.shared_calendar
+            END,
+            disconnecting_since = NULL,
+            disconnect_until = NULL,
             connected_at = clock_timestamp(),
             updated_at = now()
         ",
         new.tenant.as_str(),
         ConnectionId::new().0,
+        new.way.as_str(),
         new.domain,
         new.project,
         new.service_account,
         new.directory_subject.as_str(),
         new.rooms_subject.as_str(),
-        new.key.bytes,
-        new.key.key_id,
+        new.secret.bytes,
+        new.secret.key_id,
+        new.granted_scopes,
+        new.account_id,
     )
     .execute(&mut *tx)
     .await?;
-    // Tokens of the key before are of no use any more.
+    // Tokens of the connection before are of no use any more.
     sqlx::query!(
         "
         -- booking.access_tokens.clear
@@ -222,7 +319,7 @@ pub async fn lose(
     Ok(done.rows_affected() == 1)
 }
 
-/// Stores the same key, sealed with another sealing key.
+/// Stores the same secret, sealed with another sealing key.
 pub async fn reseal(
     database: &Database,
     connection: &Connection,
@@ -245,4 +342,116 @@ pub async fn reseal(
     .execute(database.pool());
     database.answer(query).await?;
     Ok(())
+}
+
+/// Stores the calendar of our own, unless there is one already; answers the one that is stored.
+pub(super) async fn store_shared_calendar(
+    database: &Database,
+    connection: &Connection,
+    calendar: &str,
+) -> Result<Option<String>, CommandError> {
+    let query = sqlx::query_scalar!(
+        "
+        -- booking.connections.store_shared_calendar
+        UPDATE booking.connections
+        SET shared_calendar = coalesce(shared_calendar, $3)
+        WHERE tenant_id = $1
+          AND connected_at = $2
+        RETURNING shared_calendar
+        ",
+        connection.tenant.as_str(),
+        connection.connected_at,
+        calendar,
+    )
+    .fetch_optional(database.pool());
+    Ok(database.answer(query).await?.flatten())
+}
+
+/// The calendar of our own is gone at Google: another one will be made when it is needed.
+pub(super) async fn forget_shared_calendar(
+    database: &Database,
+    connection: &Connection,
+    calendar: &str,
+) -> Result<(), CommandError> {
+    let query = sqlx::query!(
+        "
+        -- booking.connections.forget_shared_calendar
+        UPDATE booking.connections
+        SET shared_calendar = NULL
+        WHERE tenant_id = $1
+          AND connected_at = $2
+          AND shared_calendar = $3
+        ",
+        connection.tenant.as_str(),
+        connection.connected_at,
+        calendar,
+    )
+    .execute(database.pool());
+    database.answer(query).await?;
+    Ok(())
+}
+
+/// The organisation delegated the operator's service account; `false` when the connection is not the same any
+/// more.
+pub(super) async fn delegate(
+    database: &Database,
+    connection: &Connection,
+) -> Result<bool, CommandError> {
+    let query = sqlx::query!(
+        "
+        -- booking.connections.delegate
+        UPDATE booking.connections
+        SET delegated = true,
+            updated_at = now()
+        WHERE tenant_id = $1
+          AND connected_at = $2
+          AND way = 'consent'
+          AND state = 'active'
+        ",
+        connection.tenant.as_str(),
+        connection.connected_at,
+    )
+    .execute(database.pool());
+    Ok(database.answer(query).await?.rows_affected() == 1)
+}
+
+/// Whether an account of Google's keeps any tenant connected. Of all tenants, because a grant is between the
+/// account and the operator's OAuth client: revoking it for one ends it for all. Nothing but yes or no is told.
+pub async fn is_in_use(database: &Database, account_id: &str) -> Result<bool, CommandError> {
+    let query = sqlx::query_scalar!(
+        r#"
+        -- booking.connections.is_in_use
+        SELECT EXISTS (
+            SELECT
+            FROM booking.connections
+            WHERE account_id = $1
+              AND way = 'consent'
+              AND state <> 'disconnected'
+        ) AS "in_use!"
+        "#,
+        account_id,
+    )
+    .fetch_one(database.pool());
+    Ok(database.answer(query).await?)
+}
+
+/// Whether a tenant has links that are not removed.
+pub(super) async fn has_links(
+    database: &Database,
+    tenant: &TenantId,
+) -> Result<bool, CommandError> {
+    let query = sqlx::query_scalar!(
+        r#"
+        -- booking.connections.has_links
+        SELECT EXISTS (
+            SELECT
+            FROM booking.links
+            WHERE tenant_id = $1
+              AND state <> 'removed'
+        ) AS "has_links!"
+        "#,
+        tenant.as_str(),
+    )
+    .fetch_one(database.pool());
+    Ok(database.answer(query).await?)
 }

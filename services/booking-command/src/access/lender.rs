@@ -9,10 +9,12 @@ use roomsync_sealing::Keyring;
 use sqlx::PgConnection;
 
 use super::{
-    budget::{Budget, BudgetConfig, Payer},
-    connections::{self, Connection},
+    announce::announce,
+    budget::{Api, Budget, BudgetConfig, Payer},
+    connections::{self, Connection, Way},
+    offers::Offers,
     resources::ResourceLists,
-    subject::{Purpose, quota_user},
+    subject::{Actor, quota_user},
 };
 use crate::{gate, links, status::CommandError};
 
@@ -27,6 +29,8 @@ pub struct Lender {
     pub(super) ring: Arc<Keyring>,
     pub(super) budget: Budget,
     pub(super) resources: Arc<ResourceLists>,
+    pub(super) offers: Arc<Offers>,
+    pub(super) calendars: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Lender {
@@ -39,7 +43,39 @@ impl Lender {
             ring: Arc::new(ring),
             budget,
             resources: Arc::default(),
+            offers: Arc::default(),
+            calendars: Arc::default(),
         }
+    }
+
+    /// The same with ways to connect that the operator offers besides a tenant's own key.
+    #[must_use]
+    pub fn offering(self, offers: Offers) -> Self {
+        Self {
+            offers: Arc::new(offers),
+            ..self
+        }
+    }
+
+    /// Whose budget a call counts on.
+    pub(super) fn payer(&self, connection: &Connection, actor: Actor<'_>) -> Payer {
+        let (subject, project) = match actor {
+            Actor::Own(purpose) => (connection.subject(purpose), connection.project.as_str()),
+            Actor::Booker(mail) => {
+                let operator = self
+                    .offers
+                    .delegation()
+                    .filter(|_| connection.way == Way::Consent);
+                let project = operator.map_or(connection.project.as_str(), |key| key.project());
+                (mail, project)
+            }
+        };
+        payer(&connection.tenant, project, subject, actor.api())
+    }
+
+    /// The keys that seal, and sign the events that we make.
+    pub fn ring(&self) -> Arc<Keyring> {
+        self.ring.clone()
     }
 
     /// A tenant's connection, if Google may be called through it.
@@ -83,20 +119,16 @@ async fn lose(
 ) -> Result<bool, CommandError> {
     let lost = connections::lose(&mut *tx, connection, why.as_str()).await?;
     if lost {
-        links::all_lost(tx, &connection.tenant).await?;
+        links::all_lost(&mut *tx, &connection.tenant).await?;
+        announce(tx, &connection.tenant, "lost", Some(why.as_str())).await?;
     }
     Ok(lost)
 }
 
 /// Whose budget a subject's calls count on.
-pub(super) fn payer(
-    tenant: &TenantId,
-    project: &str,
-    subject: &MailAddress,
-    purpose: Purpose,
-) -> Payer {
+pub(super) fn payer(tenant: &TenantId, project: &str, subject: &MailAddress, api: Api) -> Payer {
     Payer {
-        api: purpose.api(),
+        api,
         project: project.to_owned(),
         quota_user: quota_user(tenant, subject),
     }

@@ -4,21 +4,35 @@
 //! budget ([`budget`], arithmetic in [`lanes`]) and a token (`tokens.rs`). Google's token endpoint is
 //! the one judge of whether access is lost: a refused call only makes us ask it again.
 
+mod announce;
+mod begin_connect;
 pub mod budget;
 mod calls;
+mod calls_as;
+mod complete_connect;
 mod connect;
 mod connection_rpc;
 pub mod connections;
+pub mod disconnect;
+mod consent_scopes;
+mod consents;
+mod enable_delegation;
 mod google_rpc;
 pub mod lanes;
 mod lender;
+mod look_at_rooms;
+pub mod offers;
+mod options;
 mod prove;
 mod resources;
+mod shared_calendar;
 mod status;
 pub mod subject;
 mod token_rows;
 mod tokens;
+mod warnings;
 
+pub use announce::announce;
 pub use connection_rpc::ConnectionRpc;
 pub use connections::not_connected;
 pub use google_rpc::GoogleAccessRpc;

@@ -1,21 +1,19 @@
-//! Proving a key and its two subjects before anything is stored (D3, D21).
+//! Proving a key and its two subjects, or who consented, before anything is stored (D3, D21).
 //!
 //! Each subject gets a token for its own scope, and the directory subject lists resources with it: a
 //! 200 proves the organisation and the right. The rooms subject's role on a room is only looked at:
 //! rights on rooms are a matter of each link.
 
-use std::time::Duration;
-
 use roomsync_domain::{MailAddress, TenantId};
-use roomsync_google::{
-    Access, AccessLostWhy, CalendarResource, GoogleError, ListQuery, ServiceAccountKey, reason,
-};
+use roomsync_google::{Access, AccessLostWhy, GoogleError, ServiceAccountKey, reason};
 
 use super::{
-    budget::Lease,
+    budget::{Api, Lease, Payer},
     lanes::Lane,
     lender::{Lender, fault, payer, unavailable},
+    look_at_rooms::Rooms,
     subject::{Purpose, quota_user},
+    warnings::Warning,
 };
 use crate::status::CommandError;
 
@@ -28,62 +26,90 @@ pub(super) struct Candidate<'a> {
     pub(super) rooms: &'a MailAddress,
 }
 
-impl Lender {
-    /// Proves both subjects; the error says which one failed and why.
-    pub(super) async fn prove(&self, candidate: &Candidate<'_>) -> Result<(), CommandError> {
-        let resource = self.prove_directory(candidate).await?;
-        self.prove_rooms(candidate, resource.as_ref()).await
-    }
+/// Who gave a consent, and a token of it.
+pub(super) struct Administrator<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) project: &'a str,
+    pub(super) mail: &'a MailAddress,
+    pub(super) access: Access,
+    /// Whether that was granted.
+    pub(super) may_read_people: bool,
+}
 
-    async fn prove_directory(
+impl Lender {
+    /// Proves both subjects of a key; the error says which one failed and why.
+    pub(super) async fn prove(
         &self,
         candidate: &Candidate<'_>,
-    ) -> Result<Option<CalendarResource>, CommandError> {
+    ) -> Result<Vec<Warning>, CommandError> {
         let refused = |error| refusal(Purpose::Directory, &error);
         let (access, _) = self.try_token(candidate, Purpose::Directory).await?;
-        // One page: the answer's status is the proof, its first resource helps with the next one.
+        // One page: the answer's status is the proof, its first resources help with the next one.
         let page = self
             .google
             .list_resources(&access, None, None)
             .await
             .map_err(refused)?;
-        Ok(page.items.into_iter().next())
+        let (access, lease) = self.try_token(candidate, Purpose::Rooms).await?;
+        let rooms = Rooms {
+            tenant: candidate.tenant,
+            payer: candidate.payer(Purpose::Rooms),
+            access,
+        };
+        self.look_at_rooms(&rooms, lease, &page.items)
+            .await
+            .map_err(|error| refusal(Purpose::Rooms, &error))?
     }
 
-    async fn prove_rooms(
+    /// Proves that who consented is an administrator: the Directory answers nobody else (documented).
+    pub(super) async fn prove_administrator(
         &self,
-        candidate: &Candidate<'_>,
-        resource: Option<&CalendarResource>,
-    ) -> Result<(), CommandError> {
-        let (access, lease) = self.try_token(candidate, Purpose::Rooms).await?;
-        let Some(resource) = resource else {
-            return Ok(());
-        };
-        let query = ListQuery {
-            single_events: true,
-            time_min: Some(lease.now),
-            time_max: Some(lease.now + Duration::from_hours(1)),
-            max_results: Some(1),
-            ..ListQuery::default()
-        };
-        let tenant = candidate.tenant;
-        match self
-            .google
-            .list_events(&access, &resource.resource_email, &query)
-            .await
-        {
-            Ok(page) if page.access_role.may_decline() => Ok(()),
-            Ok(page) => {
-                let role = page.access_role.as_str();
-                tracing::warn!(%tenant, role, "the rooms subject may not decline in a room");
-                Ok(())
-            }
-            Err(error) if is_about_subject(&error) => Err(refusal(Purpose::Rooms, &error)),
-            Err(error) => {
-                tracing::warn!(%tenant, error = %error, "the rooms subject could not read a room");
-                Ok(())
+        administrator: &Administrator<'_>,
+    ) -> Result<Vec<Warning>, CommandError> {
+        let Administrator {
+            tenant,
+            project,
+            mail,
+            access,
+            ..
+        } = administrator;
+        let refused = |error: GoogleError| not_an_administrator(&error);
+        let directory = payer(tenant, project, mail, Api::Directory);
+        self.one_unit(&directory).await?;
+        let page = self.google.list_resources(access, None, None).await;
+        let page = page.map_err(refused)?;
+        if administrator.may_read_people {
+            self.one_unit(&directory).await?;
+            let user = self.google.get_user(access, mail.as_str()).await;
+            let user = user.map_err(refused)?;
+            if user.suspended || !(user.is_admin || user.is_delegated_admin) {
+                return Err(CommandError::Precondition {
+                    reason: "NOT_AN_ADMINISTRATOR",
+                    metadata: vec![("google", "an account without rights".to_owned())],
+                });
             }
         }
+        let calendar = payer(tenant, project, mail, Api::Calendar);
+        let lease = self.one_unit(&calendar).await?;
+        let rooms = Rooms {
+            tenant,
+            payer: calendar,
+            access: access.clone(),
+        };
+        self.look_at_rooms(&rooms, lease, &page.items)
+            .await
+            .map_err(|error| not_an_administrator(&error))?
+    }
+
+    /// One unit of the budget, or the time to come back.
+    pub(super) async fn one_unit(&self, payer: &Payer) -> Result<Lease, CommandError> {
+        let lease = self.budget.take(payer, Lane::Interactive, 1).await?;
+        if lease.grant.units == 0 {
+            return Err(unavailable(
+                (lease.grant.not_before - lease.now).to_std().ok(),
+            ));
+        }
+        Ok(lease)
     }
 
     /// A token for a purpose, and one unit of the budget for the call that follows.
@@ -92,24 +118,9 @@ impl Lender {
         candidate: &Candidate<'_>,
         purpose: Purpose,
     ) -> Result<(Access, Lease), CommandError> {
-        let Candidate {
-            tenant,
-            key,
-            project,
-            directory,
-            rooms,
-        } = *candidate;
-        let subject = match purpose {
-            Purpose::Directory => directory,
-            Purpose::Rooms | Purpose::Settings => rooms,
-        };
-        let payer = payer(tenant, project, subject, purpose);
-        let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
-        if lease.grant.units == 0 {
-            return Err(unavailable(
-                (lease.grant.not_before - lease.now).to_std().ok(),
-            ));
-        }
+        let Candidate { tenant, key, .. } = *candidate;
+        let subject = candidate.subject(purpose);
+        let lease = self.one_unit(&candidate.payer(purpose)).await?;
         let token = self
             .google
             .service_account_token(key, subject.as_str(), purpose.scopes(), lease.now)
@@ -126,16 +137,25 @@ impl Lender {
     }
 }
 
-/// Whether a room that was not read says something about the subject or its project: every other room
-/// would answer the same.
-fn is_about_subject(error: &GoogleError) -> bool {
-    match error {
-        GoogleError::NotCalendarUser | GoogleError::Unauthorized => true,
-        GoogleError::Forbidden { reason } => {
-            [reason::MISSING_SCOPE, reason::API_DISABLED].contains(&reason.as_str())
+impl Candidate<'_> {
+    fn subject(&self, purpose: Purpose) -> &MailAddress {
+        match purpose {
+            Purpose::Directory | Purpose::People => self.directory,
+            Purpose::Rooms | Purpose::Settings | Purpose::SharedCalendar => self.rooms,
         }
-        _ => false,
     }
+
+    fn payer(&self, purpose: Purpose) -> Payer {
+        let subject = self.subject(purpose);
+        payer(self.tenant, self.project, subject, purpose.api())
+    }
+}
+
+fn not_an_administrator(error: &GoogleError) -> CommandError {
+    fault(error).unwrap_or_else(|| CommandError::Precondition {
+        reason: "NOT_AN_ADMINISTRATOR",
+        metadata: vec![("google", error.to_string())],
+    })
 }
 
 /// What a caller is told about a refusal of Google's.
@@ -165,8 +185,8 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
         _ => "refused",
     };
     let reason = match purpose {
-        Purpose::Directory => "DIRECTORY_SUBJECT_REFUSED",
-        Purpose::Rooms | Purpose::Settings => "ROOMS_SUBJECT_REFUSED",
+        Purpose::Directory | Purpose::People => "DIRECTORY_SUBJECT_REFUSED",
+        Purpose::Rooms | Purpose::Settings | Purpose::SharedCalendar => "ROOMS_SUBJECT_REFUSED",
     };
     let metadata = vec![("why", why.to_owned()), ("google", error.to_string())];
     CommandError::Precondition { reason, metadata }
@@ -182,6 +202,8 @@ pub(super) fn key_invalid(expected: impl Into<String>) -> CommandError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn lost(why: AccessLostWhy) -> GoogleError {

@@ -15,12 +15,12 @@ pub(super) async fn read(
     tenant: &TenantId,
 ) -> Result<proto::ConnectionStatus, CommandError> {
     let query = sqlx::query!(
-        "
+        r#"
         -- booking.status.connection
-        SELECT state, reason, domain
+        SELECT state, reason, domain, way, way = 'key' OR delegated AS "books_as_users!", connected_at
         FROM booking.connections
         WHERE tenant_id = $1
-        ",
+        "#,
         tenant.as_str(),
     )
     .fetch_optional(database.pool());
@@ -33,7 +33,17 @@ pub(super) async fn read(
                 FILTER (WHERE state IN ('pending', 'verified', 'failed')) AS "linked!",
             count(*) FILTER (WHERE state IN ('pending', 'failed')) AS "not_verified!",
             max(last_change_at) AS last_change_at,
-            max(last_check_at) AS last_check_at
+            max(last_check_at) AS last_check_at,
+            count(*) FILTER (WHERE state = 'verified' AND channel_state <> 'open')
+                AS "without_channel!",
+            coalesce(sum(declined_while_free) FILTER (WHERE state <> 'removed'), 0)::bigint
+                AS "declined_while_free!",
+            (
+                SELECT count(*)
+                FROM booking.bookings
+                WHERE tenant_id = $1
+                  AND state = 'undecided'
+            ) AS "undecided!"
         FROM booking.links
         WHERE tenant_id = $1
         "#,
@@ -48,12 +58,19 @@ pub(super) async fn read(
         last_check_at: counts.last_check_at.map(stamp),
         not_verified: count(counts.not_verified),
         not_verified_links: listed.iter().map(links::LinkRow::to_proto).collect(),
+        links_without_channel: count(counts.without_channel),
+        declined_while_free: counts.declined_while_free,
+        undecided: count(counts.undecided),
         ..proto::ConnectionStatus::default()
     };
     status.set_state(state(connection.as_ref().map(|row| row.state.as_str())));
-    if let Some(row) = connection {
+    // What was connected before says nothing about a tenant that is disconnected.
+    if let Some(row) = connection.filter(|row| row.state != "disconnected") {
         status.reason = row.reason.unwrap_or_default().to_uppercase();
         status.domain = row.domain;
+        status.set_way(way(&row.way));
+        status.books_as_users = row.books_as_users;
+        status.connected_at = Some(stamp(row.connected_at));
     }
     Ok(status)
 }
@@ -70,5 +87,13 @@ fn state(state: Option<&str>) -> proto::ConnectionState {
         Some("lost") => proto::ConnectionState::Lost,
         Some("disconnecting") => proto::ConnectionState::Disconnecting,
         Some(_) => proto::ConnectionState::Unspecified,
+    }
+}
+
+fn way(way: &str) -> proto::ConnectionWay {
+    match way {
+        "consent" => proto::ConnectionWay::Consent,
+        "key" => proto::ConnectionWay::Key,
+        _ => proto::ConnectionWay::Unspecified,
     }
 }

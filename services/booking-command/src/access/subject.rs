@@ -14,13 +14,54 @@ pub enum Purpose {
     Rooms,
     /// The organisation's resources.
     Directory,
-    /// The calendars' settings, by the rooms subject. Optional: it may not have been granted.
+    /// The calendars' settings, by the rooms subject: what a resource does with invitations. Optional: it
+    /// may not have been granted, and the rooms' grant must not fail because of it.
     Settings,
+    /// The calendar of our own, by the rooms subject. Optional: a key of the tenant's own may be without it.
+    SharedCalendar,
+    /// People of the organisation, by the directory subject. Optional.
+    People,
 }
 
-/// The optional scope: what a resource does with invitations. A purpose of its own, so that the rooms'
-/// grant does not fail where it is not delegated.
-const CALENDAR_SETTINGS: &str = "https://www.googleapis.com/auth/calendar.calendars.readonly";
+/// In whose name a token is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Actor<'a> {
+    /// A subject of the connection.
+    Own(Purpose),
+    /// A person who books: by delegation, for events of the person's own.
+    Booker(&'a MailAddress),
+}
+
+impl Actor<'_> {
+    /// Its purpose's name in SQL and logs.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Own(purpose) => purpose.as_str(),
+            Self::Booker(_) => "booker",
+        }
+    }
+
+    /// The scopes it asks for.
+    pub(super) fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Own(purpose) => purpose.scopes(),
+            Self::Booker(_) => &[scopes::CALENDAR_EVENTS_OWNED],
+        }
+    }
+
+    /// Whether a connection is whole without it.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(self, Self::Own(purpose) if purpose.is_optional())
+    }
+
+    /// The API it calls.
+    pub(super) fn api(self) -> Api {
+        match self {
+            Self::Own(purpose) => purpose.api(),
+            Self::Booker(_) => Api::Calendar,
+        }
+    }
+}
 
 impl Purpose {
     /// Its name in SQL and logs.
@@ -29,6 +70,8 @@ impl Purpose {
             Self::Rooms => "rooms",
             Self::Directory => "directory",
             Self::Settings => "settings",
+            Self::SharedCalendar => "shared_calendar",
+            Self::People => "people",
         }
     }
 
@@ -37,20 +80,22 @@ impl Purpose {
         match self {
             Self::Rooms => &[scopes::CALENDAR_EVENTS],
             Self::Directory => &[scopes::DIRECTORY_RESOURCES],
-            Self::Settings => &[CALENDAR_SETTINGS],
+            Self::Settings => &[scopes::CALENDAR_CALENDARS_READONLY],
+            Self::SharedCalendar => &[scopes::CALENDAR_APP_CREATED],
+            Self::People => &[scopes::DIRECTORY_USERS],
         }
     }
 
     /// Whether a connection is whole without it.
     pub fn is_optional(self) -> bool {
-        self == Self::Settings
+        matches!(self, Self::Settings | Self::SharedCalendar | Self::People)
     }
 
     /// The API it calls.
     pub fn api(self) -> Api {
         match self {
-            Self::Rooms | Self::Settings => Api::Calendar,
-            Self::Directory => Api::Directory,
+            Self::Rooms | Self::Settings | Self::SharedCalendar => Api::Calendar,
+            Self::Directory | Self::People => Api::Directory,
         }
     }
 }

@@ -8,14 +8,17 @@ use roomsync_postgres::Database;
 use roomsync_sealing::Sealed;
 use sqlx::PgConnection;
 
-use super::{connections::Connection, subject::Purpose};
+use super::{
+    connections::Connection,
+    subject::{Actor, Purpose},
+};
 use crate::status::CommandError;
 
 /// Whose token, what for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TokenKey<'a> {
     pub(super) connection: &'a Connection,
-    pub(super) purpose: Purpose,
+    pub(super) actor: Actor<'a>,
 }
 
 impl TokenKey<'_> {
@@ -24,7 +27,10 @@ impl TokenKey<'_> {
     }
 
     pub(super) fn subject(&self) -> &str {
-        self.connection.subject(self.purpose).as_str()
+        match self.actor {
+            Actor::Own(purpose) => self.connection.subject(purpose).as_str(),
+            Actor::Booker(mail) => mail.as_str(),
+        }
     }
 
     /// Where it is sealed for.
@@ -32,7 +38,7 @@ impl TokenKey<'_> {
         format!(
             "token/{}/{}/{}",
             self.tenant(),
-            self.purpose.as_str(),
+            self.actor.as_str(),
             self.subject()
         )
     }
@@ -72,7 +78,7 @@ pub(super) async fn get(
           AND sealed_token IS NOT NULL
         "#,
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
     )
     .fetch_optional(database.pool());
@@ -105,7 +111,7 @@ pub(super) async fn claim(
         RETURNING refreshing_until AS "until!", now() AS "now!"
         "#,
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
         lasts.as_secs_f64(),
     )
@@ -141,7 +147,7 @@ pub(super) async fn store(
           AND refreshing_until = $4
         ",
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
         claim.until,
         sealed.bytes,
@@ -170,7 +176,7 @@ pub(super) async fn give_back(
           AND refreshing_until = $4
         ",
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
         claim.until,
     )
@@ -197,7 +203,7 @@ pub(super) async fn is_refused(
         ) AS "refused!"
         "#,
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
     )
     .fetch_one(database.pool());
@@ -228,7 +234,7 @@ pub(super) async fn refuse(
           AND refreshing_until = $4
         ",
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
         claim.until,
         lasts.as_secs_f64(),
@@ -277,7 +283,7 @@ pub(super) async fn drop_refused(
           AND (minted_at IS NULL OR minted_at < now() - interval '5 seconds')
         ",
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
     )
     .execute(database.pool());
@@ -305,7 +311,7 @@ pub(super) async fn drop_unreadable(
           AND sealed_with = $4
         ",
         key.tenant(),
-        key.purpose.as_str(),
+        key.actor.as_str(),
         key.subject(),
         sealed_with,
     )

@@ -12,9 +12,10 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    connections::{self, Connection},
+    connections::{self, Connection, Way},
+    consent_scopes,
     lender::{Lender, fault, unavailable},
-    subject::Purpose,
+    subject::{Actor, Purpose},
     token_rows::{self as rows, Claim, Stored, TokenKey},
 };
 use crate::status::CommandError;
@@ -46,25 +47,42 @@ impl Lender {
         connection: &Connection,
         purpose: Purpose,
     ) -> Result<Lent, CommandError> {
+        if !connection.grants(purpose) {
+            return Err(scope_missing());
+        }
         let key = TokenKey {
             connection,
-            purpose,
+            actor: Actor::Own(purpose),
         };
-        if purpose.is_optional() && rows::is_refused(&self.database, key).await? {
+        match self.token_of(key).await? {
+            Ok(lent) => Ok(lent),
+            Err(why) => {
+                self.lose(connection, why).await?;
+                Err(connections::not_connected("lost"))
+            }
+        }
+    }
+
+    /// A token of anybody's; within: Google gives none, and what that means is the caller's matter.
+    pub(super) async fn token_of(
+        &self,
+        key: TokenKey<'_>,
+    ) -> Result<Result<Lent, AccessLostWhy>, CommandError> {
+        if key.actor.is_optional() && rows::is_refused(&self.database, key).await? {
             return Err(scope_missing());
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = self.stored(key).await?;
             if let Some((lent, true)) = stored {
-                return Ok(lent);
+                return Ok(Ok(lent));
             }
             let lasts = self.google.config().timeout + CLAIM_MARGIN;
             if let Some(claim) = rows::claim(&self.database, key, lasts).await? {
                 return self.fetch(key, claim, stored.map(|(lent, _)| lent)).await;
             }
             if let Some((old, _)) = stored {
-                return Ok(old);
+                return Ok(Ok(old));
             }
             if Instant::now() > deadline {
                 return Err(unavailable(None));
@@ -82,7 +100,7 @@ impl Lender {
     ) -> Result<(), CommandError> {
         let key = TokenKey {
             connection,
-            purpose,
+            actor: Actor::Own(purpose),
         };
         if !rows::drop_refused(&self.database, key).await? {
             return Ok(());
@@ -125,45 +143,42 @@ impl Lender {
         key: TokenKey<'_>,
         claim: Claim,
         old: Option<Lent>,
-    ) -> Result<Lent, CommandError> {
-        let connection = key.connection;
-        match self.mint(key, claim.now).await {
+    ) -> Result<Result<Lent, AccessLostWhy>, CommandError> {
+        let error = match self.mint(key, claim.now).await {
             Ok(Ok(new)) => {
                 let sealed = self
                     .ring
                     .seal(new.token.expose_secret().as_bytes(), &key.place())
                     .map_err(anyhow::Error::from)?;
                 rows::store(&self.database, key, claim, &sealed, new.expires_at).await?;
-                Ok(Lent {
+                return Ok(Ok(Lent {
                     token: new.token,
                     expires_at: new.expires_at,
-                })
+                }));
             }
-            Ok(Err(error)) if key.purpose.is_optional() && is_not_granted(&error) => {
+            Ok(Err(error)) if key.actor.is_optional() && is_not_granted(&error) => {
                 rows::refuse(&self.database, key, claim, NOT_ASKED_AGAIN).await?;
-                Err(scope_missing())
+                return Err(scope_missing());
             }
-            Ok(Err(error)) => {
-                rows::give_back(&self.database, key, claim).await?;
-                tracing::warn!(
-                    tenant = %connection.tenant,
-                    purpose = key.purpose.as_str(),
-                    error = %error,
-                    "google gave no access token",
-                );
-                if let Some(fault) = fault(&error) {
-                    return old.ok_or(fault);
-                }
-                if let GoogleError::AccessLost { why } = error {
-                    self.lose(connection, why).await?;
-                    return Err(connections::not_connected("lost"));
-                }
-                old.ok_or_else(|| unavailable(None))
-            }
+            Ok(Err(error)) => error,
             Err(error) => {
                 rows::give_back(&self.database, key, claim).await?;
-                Err(error)
+                return Err(error);
             }
+        };
+        rows::give_back(&self.database, key, claim).await?;
+        tracing::warn!(
+            tenant = %key.connection.tenant,
+            purpose = key.actor.as_str(),
+            error = %error,
+            "google gave no access token",
+        );
+        if let Some(fault) = fault(&error) {
+            return old.map(Ok).ok_or(fault);
+        }
+        match error {
+            GoogleError::AccessLost { why } if is_withdrawn(key, why) => Ok(Err(why)),
+            _ => old.map(Ok).ok_or_else(|| unavailable(None)),
         }
     }
 
@@ -173,31 +188,100 @@ impl Lender {
         key: TokenKey<'_>,
         now: DateTime<Utc>,
     ) -> Result<Result<AccessToken, GoogleError>, CommandError> {
-        let service_account = self.key(key.connection).await?;
-        let (subject, scopes) = (key.subject(), key.purpose.scopes());
-        Ok(self
-            .google
-            .service_account_token(&service_account, subject, scopes, now)
-            .await)
+        let connection = key.connection;
+        match (connection.way, key.actor) {
+            (Way::Consent, Actor::Own(_)) => self.refresh(connection, now).await,
+            (Way::Consent, Actor::Booker(_)) => match self.offers.delegation() {
+                Some(operator) => Ok(self.sign(operator, key, now).await),
+                // The operator no longer offers it.
+                None => Ok(Err(GoogleError::AccessLost {
+                    why: AccessLostWhy::NotDelegated,
+                })),
+            },
+            (Way::Key, _) => {
+                let own = self.key(connection).await?;
+                Ok(self.sign(&own, key, now).await)
+            }
+        }
     }
 
-    /// The connection's key. One that an older sealing key sealed is sealed anew.
-    async fn key(&self, connection: &Connection) -> Result<ServiceAccountKey, CommandError> {
-        let place = Connection::place(&connection.tenant);
-        let file = self
-            .ring
-            .open(&connection.key, &place)
-            .map_err(anyhow::Error::from)?;
-        if connection.key.key_id != self.ring.current() {
-            let anew = self
-                .ring
-                .seal(file.expose_secret(), &place)
-                .map_err(anyhow::Error::from)?;
-            connections::reseal(&self.database, connection, &anew).await?;
+    /// A token by a signed statement.
+    async fn sign(
+        &self,
+        account: &ServiceAccountKey,
+        key: TokenKey<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<AccessToken, GoogleError> {
+        self.google
+            .service_account_token(account, key.subject(), key.actor.scopes(), now)
+            .await
+    }
+
+    /// A token by the refresh token; it serves every purpose that was granted.
+    async fn refresh(
+        &self,
+        connection: &Connection,
+        now: DateTime<Utc>,
+    ) -> Result<Result<AccessToken, GoogleError>, CommandError> {
+        let Some(offer) = self.offers.consent() else {
+            tracing::error!("the section `consent` is empty, but a tenant is connected by it");
+            return Err(unavailable(None));
+        };
+        let secret = self.secret(connection).await?;
+        let token = text(&secret).map_err(|()| anyhow::anyhow!("the refresh token is no text"))?;
+        let granted = match self.google.refresh(&offer.client, &token, now).await {
+            Ok(granted) => granted,
+            Err(error) => return Ok(Err(error)),
+        };
+        // Google tells with every token what it is good for (documented).
+        if granted.scopes.is_empty() || consent_scopes::missing(&granted.scopes).is_empty() {
+            return Ok(Ok(granted.access));
         }
+        Ok(Err(GoogleError::AccessLost {
+            why: AccessLostWhy::Withdrawn,
+        }))
+    }
+
+    /// The connection's key.
+    async fn key(&self, connection: &Connection) -> Result<ServiceAccountKey, CommandError> {
+        let file = self.secret(connection).await?;
         let file = std::str::from_utf8(file.expose_secret()).map_err(anyhow::Error::from)?;
         Ok(ServiceAccountKey::parse(file).map_err(anyhow::Error::from)?)
     }
+
+    /// The key file or the refresh token. One that an older sealing key sealed is sealed anew.
+    pub(super) async fn secret(
+        &self,
+        connection: &Connection,
+    ) -> Result<SecretSlice<u8>, CommandError> {
+        let Some(sealed) = &connection.secret else {
+            return Err(connections::not_connected(&connection.state));
+        };
+        let place = Connection::place(&connection.tenant);
+        let secret = self
+            .ring
+            .open(sealed, &place)
+            .map_err(anyhow::Error::from)?;
+        if sealed.key_id != self.ring.current() {
+            let anew = self
+                .ring
+                .seal(secret.expose_secret(), &place)
+                .map_err(anyhow::Error::from)?;
+            connections::reseal(&self.database, connection, &anew).await?;
+        }
+        Ok(secret)
+    }
+}
+
+/// Whether a refusal says that the access was withdrawn. That Google does not take the operator's OAuth
+/// client is the operator's trouble: it would lose every tenant at once, for a secret that was mistyped.
+fn is_withdrawn(key: TokenKey<'_>, why: AccessLostWhy) -> bool {
+    let by_consent = key.connection.way == Way::Consent && matches!(key.actor, Actor::Own(_));
+    if by_consent && why == AccessLostWhy::ClientRefused {
+        tracing::error!("google does not take the oauth client of section `consent`");
+        return false;
+    }
+    true
 }
 
 /// `FAILED_PRECONDITION` `SCOPE_MISSING`: nothing is wrong with the connection.

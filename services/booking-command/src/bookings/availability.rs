@@ -134,6 +134,17 @@ async fn links(
         .collect())
 }
 
+/// Whether an object does not wait for its import, nor for the acknowledgement of one.
+pub(crate) async fn is_open(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    object: &ObjectId,
+    window: TimeWindow,
+) -> Result<bool, CommandError> {
+    let links = links(tx, tenant, std::slice::from_ref(object), window).await?;
+    Ok(links.get(object.as_str()).is_some_and(|links| links.open))
+}
+
 /// What blocks each object within the window.
 async fn blocking(
     tx: &mut PgConnection,

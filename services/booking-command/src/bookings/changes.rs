@@ -110,6 +110,7 @@ fn to_api(change_id: Uuid, change: ObjectChanged) -> pb::ObjectChange {
         version,
         changed_at,
         items,
+        forgotten,
         ..
     } = change;
     let item = |item| pb::ChangeItem {
@@ -117,6 +118,7 @@ fn to_api(change_id: Uuid, change: ObjectChanged) -> pb::ObjectChange {
     };
     pb::ObjectChange {
         items: items.into_iter().map(item).collect(),
+        forgotten_booking_ids: forgotten.iter().map(ToString::to_string).collect(),
         object_id: object.to_string(),
         version,
         change_id: change_id.to_string(),

@@ -1,8 +1,26 @@
 //! What booking and ending bookings from Flexopus need, in one hand.
 
-use roomsync_postgres::Database;
+use std::time::Duration;
 
-use crate::{access::Lender, config::BookingsConfig, watch::Watch, writing::Writer};
+use roomsync_domain::{BookingId, ObjectId, TenantId};
+use roomsync_postgres::Database;
+use roomsync_process::Spawner;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, timeout_at},
+};
+
+use super::{Booking, get};
+use crate::{
+    access::Lender,
+    config::BookingsConfig,
+    status::CommandError,
+    watch::{Hint, Watch},
+    writing::Writer,
+};
+
+/// How often whoever waits reads again: hints may be lost, and another replica may do the work.
+const READ_AGAIN: Duration = Duration::from_millis(250);
 
 /// The counter at which bookings are made and ended.
 #[derive(Debug, Clone)]
@@ -17,6 +35,51 @@ pub struct Desk {
     pub writer: Writer,
     /// Deadlines.
     pub config: BookingsConfig,
+    /// Writes go on in tasks of the process, which shutdown waits for.
+    pub spawner: Spawner,
+}
+
+impl Desk {
+    /// Tells Google at once what the booking's row says, whether anybody waits for it or not.
+    pub fn try_now(&self, tenant: &TenantId, booking: BookingId) {
+        self.writer.try_now(&self.spawner, tenant.clone(), booking);
+    }
+
+    /// The booking as soon as it is what `settled` says, or as it is when the time is over.
+    pub async fn wait_until(
+        &self,
+        tenant: &TenantId,
+        object: &ObjectId,
+        booking: BookingId,
+        within: Duration,
+        settled: fn(&Booking) -> bool,
+    ) -> Result<Booking, CommandError> {
+        let deadline = Instant::now() + within;
+        let mut hints = self.watch.hear();
+        loop {
+            let found = get::find(&self.database, tenant, booking).await?;
+            let found = found.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
+            let now = Instant::now();
+            if settled(&found) || now >= deadline {
+                return Ok(found);
+            }
+            let until = deadline.min(now + READ_AGAIN);
+            // Either way it is read again.
+            let _ = timeout_at(until, heard(&mut hints, tenant, object)).await;
+        }
+    }
+}
+
+/// Returns when something about the object changed, or when nobody knows.
+async fn heard(hints: &mut Receiver<Hint>, tenant: &TenantId, object: &ObjectId) {
+    loop {
+        match hints.recv().await {
+            Ok(hint) if hint.is_about(tenant, object) => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -42,11 +105,16 @@ impl Desk {
             writer: Writer {
                 database: database.clone(),
                 lender: lender.clone(),
+                config: config.bookings,
             },
             database,
             lender,
             watch: Watch::default(),
             config: config.bookings,
+            spawner: Spawner::new(
+                tokio_util::task::TaskTracker::new(),
+                roomsync_process::Shutdown::new(),
+            ),
         }
     }
 }

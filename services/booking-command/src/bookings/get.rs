@@ -13,20 +13,32 @@ pub async fn get_booking(
     tenant: &TenantId,
     request: &pb::GetBookingRequest,
 ) -> Result<pb::GetBookingResponse, CommandError> {
-    let id: BookingId = request
-        .booking_id
-        .parse()
-        .map_err(|_| CommandError::invalid("booking_id", "the UUID of a booking"))?;
     let viewer = Viewer::read(request.viewer.as_ref())?;
-    let booking = find(database, tenant, id)
-        .await?
-        .ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
+    let booking = named(database, tenant, &request.booking_id).await?;
     Ok(pb::GetBookingResponse {
         booking: Some(booking.to_api(tenant, &viewer)),
     })
 }
 
-async fn find(
+/// The booking that a request names. `INVALID_FIELD` `booking_id`, `NOT_FOUND` `BOOKING_NOT_FOUND`.
+pub(super) async fn named(
+    database: &Database,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<Booking, CommandError> {
+    find(database, tenant, self::id(id)?)
+        .await?
+        .ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))
+}
+
+/// The id in a request. `INVALID_FIELD` `booking_id`.
+pub(super) fn id(text: &str) -> Result<BookingId, CommandError> {
+    text.parse()
+        .map_err(|_| CommandError::invalid("booking_id", "the UUID of a booking"))
+}
+
+/// A booking by its id.
+pub(super) async fn find(
     database: &Database,
     tenant: &TenantId,
     id: BookingId,

@@ -83,7 +83,7 @@ impl Query {
 }
 
 /// Checks a list of object ids, each once.
-pub(super) fn object_ids(
+pub(crate) fn object_ids(
     ids: &[String],
     most: usize,
     expected: &'static str,

@@ -8,20 +8,26 @@
 pub mod availability;
 pub mod changes;
 pub mod create;
+mod deadline;
 pub mod delete;
 pub mod desk;
 pub mod get;
 pub mod history;
 pub mod list;
+pub mod list_history;
+pub mod looks;
 mod page;
+pub mod property;
 pub mod record;
 pub mod service;
-mod snapshot;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
+pub mod update;
 mod viewer;
 pub mod write;
 
 pub use desk::Desk;
 pub use record::Booking;
 pub use service::Bookings;
+pub(crate) use viewer::Viewer;

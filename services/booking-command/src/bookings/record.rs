@@ -58,6 +58,7 @@ impl Booking {
             key: self.key.clone(),
             state: self.state,
             details: self.details.clone(),
+            ours: self.placement.is_some(),
         }
     }
 
@@ -96,7 +97,7 @@ impl Booking {
 
     /// The booking as the API says it to a viewer: title included where one is stored, without who and
     /// what where these are not for the viewer.
-    pub(super) fn to_api(&self, tenant: &TenantId, viewer: &Viewer) -> pb::Booking {
+    pub(crate) fn to_api(&self, tenant: &TenantId, viewer: &Viewer) -> pb::Booking {
         let version = self.object_version;
         let booking = snapshot_to_api(&self.snapshot(), tenant, &self.object, version);
         if viewer.sees(self) {

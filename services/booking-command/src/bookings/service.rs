@@ -1,16 +1,13 @@
 //! `BookingService` as gRPC: who may ask for which tenant; the answers are the neighbours' files.
 
-use std::time::Duration;
-
 use roomsync_postgres::Database;
 use roomsync_proto::booking::v1::{self as pb, booking_service_server::BookingService};
 use tonic::{Request, Response, Status};
 
-use super::{Desk, availability, changes, create, delete, get, list};
+use super::{
+    Desk, availability, changes, create, deadline, delete, get, list, list_history, update,
+};
 use crate::caller;
-
-/// How long a call that waits for Google waits when its caller does not say.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// The public bookings rpcs over one database.
 #[derive(Debug, Clone)]
@@ -76,7 +73,8 @@ impl BookingService for Bookings {
         request: Request<pb::CreateBookingRequest>,
     ) -> Result<Response<pb::CreateBookingResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), WAIT).await?;
+        let wait = deadline::of(&request);
+        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), wait).await?;
         Ok(Response::new(answer))
     }
 
@@ -85,21 +83,26 @@ impl BookingService for Bookings {
         request: Request<pb::DeleteBookingRequest>,
     ) -> Result<Response<pb::DeleteBookingResponse>, Status> {
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), WAIT).await?;
+        let wait = deadline::of(&request);
+        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), wait).await?;
         Ok(Response::new(answer))
     }
 
     async fn update_booking(
         &self,
-        _request: Request<pb::UpdateBookingRequest>,
+        request: Request<pb::UpdateBookingRequest>,
     ) -> Result<Response<pb::UpdateBookingResponse>, Status> {
-        Err(Status::unimplemented("UpdateBooking"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = update::update_booking(&self.database, &tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_history(
         &self,
-        _request: Request<pb::ListHistoryRequest>,
+        request: Request<pb::ListHistoryRequest>,
     ) -> Result<Response<pb::ListHistoryResponse>, Status> {
-        Err(Status::unimplemented("ListHistory"))
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
+        let answer = list_history::list_history(&self.database, &tenant, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 }

@@ -6,7 +6,7 @@ use sqlx::{Postgres, Transaction};
 /// A read-only transaction whose statements all see the same moment, so that an object's version and
 /// its bookings belong together. What is read in it is waited for as a whole, with
 /// [`Database::answer`], by the rpc.
-pub(super) async fn begin(
+pub(crate) async fn begin(
     database: &Database,
 ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     database

@@ -1,3 +1,4 @@
+mod looks;
 mod viewers;
 
 use std::sync::Arc;

@@ -9,9 +9,11 @@ use crate::{status::CommandError, validate};
 
 /// For whom an answer is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Viewer {
+pub(crate) enum Viewer {
     /// The main app itself, which hides what its users may not see, or an administrator.
     Everything,
+    /// Whoever comes along: nobody in particular, as before a display.
+    Anybody,
     /// A user of the main app.
     User(UserId),
 }
@@ -35,6 +37,7 @@ impl Viewer {
     pub(super) fn sees_private_of(&self, owner: &UserId) -> bool {
         match self {
             Self::Everything => true,
+            Self::Anybody => false,
             Self::User(user) => user == owner,
         }
     }

@@ -19,6 +19,8 @@ pub(super) struct Object {
     pub(super) time_zone: String,
     pub(super) capacity: i32,
     pub(super) blocked: Vec<TimeWindow>,
+    /// See, never write (B9).
+    pub(super) read_only: bool,
 }
 
 /// The objects of a request; none of them twice.
@@ -74,6 +76,7 @@ fn object(path: &str, sent: &proto::Object) -> Result<Object, CommandError> {
         time_zone: time_zone.name().to_owned(),
         capacity: sent.capacity,
         blocked: blocked.collect::<Result<_, _>>()?,
+        read_only: sent.read_only,
     })
 }
 

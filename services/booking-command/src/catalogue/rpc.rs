@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{read, store};
-use crate::{caller, gate, links, mirror, status::CommandError, validate};
+use crate::{caller, gate, links, mirror, status::CommandError, validate, watch};
 
 const MOST_DELETED: usize = 500;
 
@@ -24,7 +24,7 @@ impl CatalogueRpc {
     }
 }
 
-/// Blocked times may have changed, and with them the flags of bookings that stand.
+/// Blocked times may have changed, and with them the flags of bookings that stand and what displays show.
 async fn upsert(
     tx: &mut PgConnection,
     tenant: &TenantId,
@@ -32,7 +32,8 @@ async fn upsert(
 ) -> Result<(), CommandError> {
     store::upsert(&mut *tx, tenant, objects).await?;
     let ids: Vec<_> = objects.iter().map(|object| object.id.as_str()).collect();
-    mirror::reflag(tx, tenant, &ids).await
+    mirror::reflag(&mut *tx, tenant, &ids).await?;
+    Ok(watch::tell_of(tx, tenant, &ids).await?)
 }
 
 async fn delete(
@@ -44,7 +45,9 @@ async fn delete(
     links::close_of_objects(&mut *tx, tenant, objects).await?;
     store::delete(&mut *tx, tenant, objects).await?;
     // Once more: a link made since is visible now, and none can be made any more.
-    links::close_of_objects(&mut *tx, tenant, objects).await
+    links::close_of_objects(&mut *tx, tenant, objects).await?;
+    let ids: Vec<_> = objects.iter().map(String::as_str).collect();
+    Ok(watch::tell_of(tx, tenant, &ids).await?)
 }
 
 #[tonic::async_trait]

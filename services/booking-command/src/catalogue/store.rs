@@ -25,19 +25,22 @@ pub(super) async fn upsert(
         .map(|object| object.time_zone.as_str())
         .collect();
     let capacities: Vec<i32> = objects.iter().map(|object| object.capacity).collect();
+    let read_only: Vec<bool> = objects.iter().map(|object| object.read_only).collect();
     sqlx::query!(
         "
         -- booking.objects.upsert
-        INSERT INTO booking.objects (tenant_id, object_id, name, location, time_zone, capacity)
-        SELECT $1, new.object_id, new.name, new.location, new.time_zone, new.capacity
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[])
-            AS new (object_id, name, location, time_zone, capacity)
+        INSERT INTO booking.objects
+            (tenant_id, object_id, name, location, time_zone, capacity, read_only)
+        SELECT $1, new.object_id, new.name, new.location, new.time_zone, new.capacity, new.read_only
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::boolean[])
+            AS new (object_id, name, location, time_zone, capacity, read_only)
         ORDER BY new.object_id
         ON CONFLICT (tenant_id, object_id) DO UPDATE
         SET name = excluded.name,
             location = excluded.location,
             time_zone = excluded.time_zone,
             capacity = excluded.capacity,
+            read_only = excluded.read_only,
             deleted_at = NULL,
             updated_at = now()
         ",
@@ -47,6 +50,7 @@ pub(super) async fn upsert(
         &locations as &[&str],
         &zones as &[&str],
         &capacities,
+        &read_only,
     )
     .execute(&mut *tx)
     .await?;

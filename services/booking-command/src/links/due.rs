@@ -10,7 +10,8 @@ use sqlx::PgConnection;
 
 use crate::{changes, status::CommandError};
 
-/// Asks sync-worker to look at every link of a tenant.
+/// Asks sync-worker to look at every link of a tenant, but for those whose address was kept by a disconnecting:
+/// nothing can be done about them before the tenant connects.
 pub async fn all_due(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
     let links = sqlx::query_scalar!(
         "
@@ -19,6 +20,7 @@ pub async fn all_due(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), Com
         FROM booking.links
         WHERE tenant_id = $1
           AND state <> 'removed'
+          AND reason IS DISTINCT FROM 'disconnected'
         ORDER BY link_id
         ",
         tenant.as_str(),

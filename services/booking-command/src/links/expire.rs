@@ -1,5 +1,6 @@
 //! A link that could not be verified for long has failed (D4): an administrator should see it among those
-//! to look after, not wait for it. Every replica looks; a row that another one was faster with is not
+//! to look after, not wait for it. One whose address was kept by a disconnecting waits for the tenant to
+//! connect, however long that takes. Every replica looks; a row that another one was faster with is not
 //! touched again.
 
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub async fn expire(database: &Database, pending_for: Duration) -> Result<(), Co
         SELECT tenant_id, link_id
         FROM booking.links
         WHERE state = 'pending'
+          AND reason IS DISTINCT FROM 'disconnected'
           AND pending_since < now() - interval '1 second' * $1::float8
         ORDER BY pending_since
         LIMIT $2
@@ -78,6 +80,7 @@ async fn fail(
         WHERE tenant_id = $1
           AND link_id = $2
           AND state = 'pending'
+          AND reason IS DISTINCT FROM 'disconnected'
           AND pending_since < now() - interval '1 second' * $3::float8
         RETURNING object_id, reason
         "#,

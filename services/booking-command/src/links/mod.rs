@@ -20,13 +20,14 @@ mod obstacles;
 mod pending;
 mod preview_link;
 mod recheck_link;
+mod refusal;
 mod row;
 mod rpc;
 mod store;
 mod sync_now;
 mod unlink_object;
 
-pub use close::{close, close_of_objects};
+pub use close::{close, close_all_and_keep, close_of_objects, closing};
 pub use due::{all_due, all_lost, verify_all_again};
 pub use row::LinkRow;
 pub use rpc::LinkRpc;

@@ -11,7 +11,10 @@ use roomsync_postgres::Database;
 use roomsync_proto::integration::v1 as proto;
 use tokio::time::{Instant, timeout_at};
 
-use super::{LinkRow, capability, list_resources::to_proto, obstacles, store};
+use super::{
+    LinkRow, capability::Circumstances, list_resources::to_proto, obstacles, refusal::setting,
+    store,
+};
 use crate::{
     access::{Lender, connections::Connection, subject::Purpose},
     catalogue, gate,
@@ -80,17 +83,16 @@ pub(super) async fn preview_link(
             }
         }
     }
-    let has: Vec<String> = role
-        .iter()
-        .flat_map(capability::of_role)
-        .map(|capability| capability.as_str().to_owned())
-        .collect();
-    answer.capabilities = has
-        .iter()
-        .map(|word| capability::to_proto(word).into())
-        .collect();
-    let word = role.as_ref().map(AccessRole::as_str);
-    answer.missing_capabilities = capability::missing(role.is_some(), &has, word);
+    let setting = setting(database.pool(), question.tenant, question.object);
+    let setting = database.answer(setting).await?;
+    let circumstances = Circumstances {
+        verified: role.is_some(),
+        role: role.unwrap_or_default(),
+        read_only: setting.read_only(),
+        answers_by_itself: None,
+        way_to_book: setting.way_to_book,
+    };
+    (answer.capabilities, answer.missing_capabilities) = circumstances.to_proto();
     Ok(answer)
 }
 

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use roomsync_domain::{LinkId, LinkState};
+use roomsync_google::AccessRole;
 use roomsync_proto::integration::v1 as proto;
 use uuid::Uuid;
 
-use super::capability;
+use super::capability::Circumstances;
 use crate::validate::stamp;
 
 /// A row of `booking.links`.
@@ -18,7 +19,6 @@ pub struct LinkRow {
     pub resource_email: String,
     pub state: String,
     pub reason: Option<String>,
-    pub capabilities: Vec<String>,
     pub access_role: Option<String>,
     pub requested_at: DateTime<Utc>,
     pub last_attempt_at: Option<DateTime<Utc>>,
@@ -38,6 +38,10 @@ pub struct LinkRow {
     pub drift_found: i32,
     pub drift_total: i64,
     pub declined_while_free: i64,
+    /// Set for the tenant or the object.
+    pub read_only: bool,
+    /// The tenant's connection can make events for users.
+    pub way_to_book: bool,
 }
 
 impl LinkRow {
@@ -66,8 +70,20 @@ impl LinkRow {
         }
     }
 
+    /// What its capabilities follow from.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            verified: self.state() == Some(LinkState::Verified),
+            role: AccessRole::from(self.access_role.clone().unwrap_or_default()),
+            read_only: self.read_only,
+            answers_by_itself: self.answers_by_itself,
+            way_to_book: self.way_to_book,
+        }
+    }
+
     /// As the API says it.
     pub fn to_proto(&self) -> proto::Link {
+        let (capabilities, missing_capabilities) = self.circumstances().to_proto();
         let at = |at: Option<DateTime<Utc>>| -> Option<Timestamp> { at.map(stamp) };
         proto::Link {
             link_id: self.link_id.to_string(),
@@ -76,11 +92,7 @@ impl LinkRow {
             resource_email: self.resource_email.clone(),
             state: state(self.state()).into(),
             reason: self.reason.as_deref().unwrap_or_default().to_uppercase(),
-            capabilities: self
-                .capabilities
-                .iter()
-                .map(|word| capability::to_proto(word).into())
-                .collect(),
+            capabilities,
             requested_at: Some(stamp(self.requested_at)),
             last_attempt_at: at(self.last_attempt_at),
             verified_at: at(self.verified_at),
@@ -98,11 +110,7 @@ impl LinkRow {
                 declined_while_free: self.declined_while_free,
                 cursor_since: at(self.cursor_since),
             }),
-            missing_capabilities: capability::missing(
-                self.state() == Some(LinkState::Verified),
-                &self.capabilities,
-                self.access_role.as_deref(),
-            ),
+            missing_capabilities,
             hand_over: self.hand_over().into(),
             replaces_link_id: self
                 .replaces_link_id

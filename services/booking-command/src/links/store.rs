@@ -14,15 +14,33 @@ macro_rules! select_links {
     ($name:literal, $rest:literal, $($argument:expr),* $(,)?) => {
         sqlx::query_as!(
             LinkRow,
-            "\n-- " + $name + "
-            SELECT link_id, tenant_id, object_id, resource_email, state, reason, capabilities,
-                access_role, requested_at, last_attempt_at, verified_at, imported_at,
+            "\n-- " + $name + r#"
+            SELECT link_id, tenant_id, object_id, resource_email, state, reason, access_role, requested_at, last_attempt_at, verified_at, imported_at,
                 channel_state, channel_expires_at, last_change_at, last_check_at,
                 last_full_sync_at, poll_interval_seconds, opened_at, replaces_link_id,
                 answers_by_itself, cursor_since, last_reconcile_at, drift_found, drift_total,
-                declined_while_free
+                declined_while_free,
+                EXISTS (
+                    SELECT
+                    FROM booking.tenants AS tenant
+                    JOIN booking.objects AS object USING (tenant_id)
+                    WHERE tenant.tenant_id = links.tenant_id
+                      AND object.object_id = links.object_id
+                      AND (tenant.read_only OR object.read_only)
+                ) AS "read_only!",
+                EXISTS (
+                    SELECT
+                    FROM booking.connections AS connection
+                    WHERE connection.tenant_id = links.tenant_id
+                      AND (
+                          connection.way = 'key'
+                          OR connection.delegated
+                          OR 'https://www.googleapis.com/auth/calendar.app.created'
+                              = ANY (connection.granted_scopes)
+                      )
+                ) AS "way_to_book!"
             FROM booking.links
-            " + $rest,
+            "# + $rest,
             $($argument),*
         )
     };

@@ -5,8 +5,10 @@
 //!    place of another does so now, if this is its import (`take_over.rs`).
 //! 2. The object's row is locked: nobody else changes its bookings or takes its versions now.
 //! 3. A listing that began before we wrote one of its bookings to Google is too old to believe.
-//! 4. `decide` says what changes; neighbours whose flags change with it are added.
-//! 5. Rows, versions, messages and the link's stamps are written, in a few statements however many
+//! 4. What is left of events that we are about to take back is left out.
+//! 5. `decide` says what changes; neighbours whose flags change with it are added, and what follows at
+//!    Google for bookings that were made in Flexopus (`ours.rs`).
+//! 6. Rows, versions, messages and the link's stamps are written, in a few statements however many
 //!    bookings there are.
 //!
 //! The first full sync of a link starts with `Reset`: from then on future bookings of the object are
@@ -14,16 +16,25 @@
 //!
 //! What a reconcile changes is drift (`drift.rs`): counted on the link, and answered.
 
-use roomsync_domain::decide::{Change, Rules, decide};
+use std::{borrow::Cow, time::Duration};
+
+use roomsync_domain::{
+    BookingId, Cause, Occurrence, OccurrenceKey, TenantId,
+    decide::{Change, Listing, Rules, decide},
+};
 use roomsync_messages::ChangedItem;
 use roomsync_postgres::Database;
 use roomsync_proto::internal::v1 as pb;
+use roomsync_sealing::Keyring;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     drift::drift,
     facts,
+    forgotten::stay_forgotten,
     locked_link::LockedLink,
+    occupancy_facts, ours,
     plan::{self, Circumstances, Planned},
     request::Apply,
     store::{self, Applied, Reach},
@@ -33,11 +44,18 @@ use crate::{
     bookings::{Booking, write},
     changes::{self, LockedObject},
     status::CommandError,
+    writing,
 };
 
 /// Applies a listing.
-pub async fn apply(database: &Database, apply: &Apply) -> Result<pb::ApplyResponse, CommandError> {
-    let answer = database.tx("apply", |tx| Box::pin(run(tx, apply))).await?;
+pub async fn apply(
+    database: &Database,
+    ring: &Keyring,
+    apply: &Apply,
+) -> Result<pb::ApplyResponse, CommandError> {
+    let answer = database
+        .tx("apply", |tx| Box::pin(run(tx, ring, apply)))
+        .await?;
     tracing::debug!(
         link = %apply.link,
         epoch = apply.epoch,
@@ -51,7 +69,11 @@ pub async fn apply(database: &Database, apply: &Apply) -> Result<pb::ApplyRespon
     Ok(answer)
 }
 
-async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, CommandError> {
+async fn run(
+    tx: &mut PgConnection,
+    ring: &Keyring,
+    apply: &Apply,
+) -> Result<pb::ApplyResponse, CommandError> {
     let tenant = &apply.tenant;
     if apply.full_sync {
         take_over::lock_replaced(tx, tenant, apply.link).await?;
@@ -85,7 +107,10 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
     }
 
     let known = store::known(tx, tenant, apply.link, &reach).await?;
-    let decided = decided(tx, apply, &object, &known).await?;
+    let undone = store::being_undone(tx, tenant, apply.link).await?;
+    let listings = without(&apply.listings, &undone);
+    let decided = decided(tx, ring, &listings, &object, &known).await?;
+    let deserted = ours::deserted(&known, &listings);
     let mut answer = count(&decided);
     let drift = apply
         .reconcile
@@ -100,9 +125,13 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
             from: object.now(),
             link: Some(apply.link),
         });
+        if let Some(from) = reach.from() {
+            occupancy_facts::give_way(tx, &object, from).await?;
+        }
     }
     let planned = planned(tx, &object, &link, known, decided).await?;
     write(tx, apply, &object, planned, &mut items).await?;
+    take_back(tx, tenant, &deserted).await?;
     let applied = Applied {
         link: apply.link,
         epoch: apply.epoch,
@@ -116,21 +145,39 @@ async fn run(tx: &mut PgConnection, apply: &Apply) -> Result<pb::ApplyResponse, 
     Ok(answer)
 }
 
+/// The listings without the events that have these ids. A series that was made of one is not what we
+/// wrote any more: it is not taken back, and so it is not left out.
+fn without<'a>(listings: &'a [Listing], events: &[String]) -> Cow<'a, [Listing]> {
+    if events.is_empty() {
+        return Cow::Borrowed(listings);
+    }
+    let is_undone =
+        |seen: &Occurrence| matches!(&seen.key, OccurrenceKey::Event(id) if events.contains(id));
+    let mut listings = listings.to_vec();
+    for listing in &mut listings {
+        listing.seen.retain(|seen| !is_undone(seen));
+    }
+    Cow::Owned(listings)
+}
+
 async fn decided(
     tx: &mut PgConnection,
-    apply: &Apply,
+    ring: &Keyring,
+    listings: &[Listing],
     object: &LockedObject,
     known: &[Booking],
 ) -> Result<Vec<Change>, CommandError> {
-    let facts = facts::load(tx, &apply.tenant, &apply.listings).await?;
+    let facts = facts::load(tx, object.tenant(), ring, listings).await?;
     let rules = Rules {
         users: &facts.users,
         own_subjects: &facts.own_subjects,
+        signed: &facts.signed,
         store_titles: facts.store_titles,
         now: object.now(),
     };
-    let known: Vec<_> = known.iter().map(Booking::known).collect();
-    Ok(decide(&known, &apply.listings, &rules))
+    let known_of: Vec<_> = known.iter().map(Booking::known).collect();
+    let decided = decide(&known_of, listings, &rules);
+    Ok(stay_forgotten(known, decided, object.now()))
 }
 
 async fn planned(
@@ -167,8 +214,14 @@ async fn write(
     items: &mut Vec<ChangedItem>,
 ) -> Result<(), CommandError> {
     let (mut new, mut old) = (Vec::new(), Vec::new());
+    let (mut undo, mut while_free) = (Vec::new(), 0);
     for mut planned in planned {
         planned.booking.stage(object, items);
+        if planned.undo {
+            undo.push(planned.booking.id);
+            let cause = planned.booking.cause;
+            while_free += i64::from(cause == Some(Cause::RoomDeclinedWhileFree));
+        }
         if planned.new {
             new.push(planned.booking);
         } else {
@@ -178,6 +231,28 @@ async fn write(
     // What ends first makes room for what takes its place.
     write::update(tx, &apply.tenant, &old).await?;
     write::insert(tx, object, apply.link, &new).await?;
+    for booking in undo {
+        writing::request(tx, &apply.tenant, booking, Duration::ZERO).await?;
+    }
+    if while_free > 0 {
+        store::count_declined_while_free(tx, &apply.tenant, apply.link, while_free).await?;
+    }
+    Ok(())
+}
+
+/// Nobody attends the events of these bookings any more.
+async fn take_back(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    bookings: &[BookingId],
+) -> Result<(), CommandError> {
+    if bookings.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = bookings.iter().map(|booking| booking.0).collect();
+    for booking in store::take_back(tx, tenant, &ids).await? {
+        writing::request(tx, tenant, booking, Duration::ZERO).await?;
+    }
     Ok(())
 }
 

@@ -9,8 +9,11 @@
 pub mod apply;
 mod drift;
 mod facts;
+mod forgotten;
 pub mod list_links;
 mod locked_link;
+mod ours;
+mod occupancy_facts;
 mod plan;
 mod reflag;
 pub mod report_closed;
@@ -23,5 +26,5 @@ mod take_over;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use reflag::reflag;
+pub use reflag::{flagged_anew, reflag};
 pub use service::Mirror;

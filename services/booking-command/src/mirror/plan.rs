@@ -1,14 +1,16 @@
 //! From decided changes to rows: pure. Besides the changed bookings it finds the neighbours whose
-//! flags change with them: both of an overlap carry the conflict, and lose it together.
+//! flags change with them: both of an overlap carry the conflict, and lose it together. What follows at
+//! Google for bookings that were made in Flexopus is in `ours.rs`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use roomsync_domain::{
-    BookingId, Flags, TimeWindow,
+    BookingId, Flags, GoogleWrite, TimeWindow,
     decide::Change,
     flags::{awaits_approval, flag},
 };
 
+use super::ours::{self, Slots};
 use crate::{bookings::Booking, changes::LockedObject};
 
 /// What flags depend on besides the bookings themselves.
@@ -26,6 +28,8 @@ pub(super) struct Planned {
     pub(super) booking: Booking,
     /// It has no row yet.
     pub(super) new: bool,
+    /// Its event is taken back at Google: somebody has to be told.
+    pub(super) undo: bool,
 }
 
 /// Where flags may change: the smallest window around everything that changes, before and after.
@@ -60,11 +64,19 @@ pub(super) fn plan(
         .collect();
     let mut new = HashSet::new();
     let mut touched = Vec::with_capacity(changes.len());
+    let before = Slots::of(bookings.values());
+    let settled = ours::settled(&bookings, &changes);
     for change in changes {
         let (id, is_new) = make(object, &mut bookings, change);
         touched.push(id);
         if is_new {
             new.insert(id);
+        }
+    }
+    let slots = before.and(Slots::of(bookings.values()));
+    for settled in &settled {
+        if let Some(booking) = bookings.get_mut(&settled.id) {
+            settled.note(booking, &slots);
         }
     }
     let mut is_touched: HashSet<BookingId> = touched.iter().copied().collect();
@@ -77,6 +89,8 @@ pub(super) fn plan(
     planned
         .map(|booking| Planned {
             new: new.contains(&booking.id),
+            undo: booking.google_write == Some(GoogleWrite::Undo)
+                && settled.iter().any(|settled| settled.id == booking.id),
             booking,
         })
         .collect()
@@ -122,6 +136,7 @@ fn make(
         } => {
             if let Some(booking) = bookings.get_mut(&id) {
                 (booking.key, booking.state, booking.details) = (key, state, details);
+                booking.at_google = true;
             }
             (id, false)
         }
@@ -129,6 +144,8 @@ fn make(
             if let Some(booking) = bookings.get_mut(&id) {
                 (booking.state, booking.cause) = (state, Some(cause));
                 booking.flags = Flags::default();
+                // A request that Google does not have is never missed: its end was seen there.
+                booking.at_google = true;
             }
             (id, false)
         }

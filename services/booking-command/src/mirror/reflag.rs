@@ -3,7 +3,7 @@
 //! they only say that they lie in a blocked time, or that somebody has to approve them.
 
 use chrono::TimeDelta;
-use roomsync_domain::{ObjectId, TenantId, TimeWindow};
+use roomsync_domain::{Actor, ObjectId, TenantId, TimeWindow};
 use sqlx::PgConnection;
 
 use super::{
@@ -30,7 +30,7 @@ pub async fn reflag(
     for object in outdated(tx, tenant, objects).await? {
         let object: ObjectId = object.parse().map_err(anyhow::Error::from)?;
         let locked = changes::lock(tx, tenant, &object).await?;
-        reflag_one(tx, locked).await?;
+        reflag_one(tx, locked.by(Actor::System)).await?;
     }
     Ok(())
 }
@@ -39,24 +39,7 @@ async fn reflag_one(tx: &mut PgConnection, object: LockedObject) -> Result<(), C
     let Ok(ahead) = TimeWindow::new(object.now(), object.now() + AHEAD) else {
         return Ok(());
     };
-    let around = store::neighbours(tx, &object, ahead).await?;
-    let windows = around.iter().map(|booking| booking.details.window);
-    let Some(within) = TimeWindow::hull(windows) else {
-        return Ok(());
-    };
-    let circumstances = Circumstances {
-        blocked: store::blocked(tx, &object, within).await?,
-        answers_by_itself: answers_by_itself(tx, &object).await?,
-    };
-    let planned = plan::plan(
-        &object,
-        Vec::new(),
-        around,
-        &circumstances,
-        ahead,
-        Vec::new(),
-    );
-    let mut bookings: Vec<Booking> = planned.into_iter().map(|planned| planned.booking).collect();
+    let mut bookings = flagged_anew(tx, &object, ahead).await?;
     let mut items = Vec::with_capacity(bookings.len());
     for booking in &mut bookings {
         booking.stage(&object, &mut items);
@@ -64,6 +47,33 @@ async fn reflag_one(tx: &mut PgConnection, object: LockedObject) -> Result<(), C
     write::update(tx, object.tenant(), &bookings).await?;
     object.publish(tx, items, None).await?;
     Ok(())
+}
+
+/// The live bookings that intersect a window and whose flags are not right any more, with the right ones: for
+/// whoever ended a booking in that window, beside which others may have stood in conflict.
+pub async fn flagged_anew(
+    tx: &mut PgConnection,
+    object: &LockedObject,
+    within: TimeWindow,
+) -> Result<Vec<Booking>, CommandError> {
+    let around = store::neighbours(tx, object, within).await?;
+    let windows = around.iter().map(|booking| booking.details.window);
+    let Some(hull) = TimeWindow::hull(windows) else {
+        return Ok(Vec::new());
+    };
+    let circumstances = Circumstances {
+        blocked: store::blocked(tx, object, hull).await?,
+        answers_by_itself: answers_by_itself(tx, object).await?,
+    };
+    let planned = plan::plan(
+        object,
+        Vec::new(),
+        around,
+        &circumstances,
+        within,
+        Vec::new(),
+    );
+    Ok(planned.into_iter().map(|planned| planned.booking).collect())
 }
 
 /// Whether the room of the link in use answers by itself.

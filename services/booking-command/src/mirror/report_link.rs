@@ -10,7 +10,7 @@ use roomsync_proto::internal::v1 as pb;
 use sqlx::PgConnection;
 
 use super::{locked_link::LockedLink, reflag::reflag, request::link_id};
-use crate::{changes, links::capability, status::CommandError};
+use crate::{changes, status::CommandError};
 
 /// A verdict that was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,14 +150,7 @@ async fn note(
     reason: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     let role = Some(reported.role.as_str()).filter(|role| !role.is_empty());
-    let capabilities: Vec<&str> = match state {
-        LinkState::Verified => capability::of_role(&reported.role),
-        _ => &[],
-    }
-    .iter()
-    .map(|capability| capability.as_str())
-    .collect();
-    // A look that did not succeed says no role: what the link can do stays as it was.
+    // A look that did not succeed says no role: the one that was said before goes on.
     sqlx::query!(
         "
         -- booking.links.report
@@ -165,13 +158,12 @@ async fn note(
         SET state = $3,
             reason = $4,
             access_role = coalesce($5, access_role),
-            capabilities = CASE WHEN $3 = 'verified' AND $5::text IS NULL THEN capabilities ELSE $6 END,
             last_attempt_at = now(),
             verified_at = CASE
-                WHEN $7 THEN now()
+                WHEN $6 THEN now()
                 ELSE verified_at
             END,
-            answers_by_itself = coalesce($8, answers_by_itself)
+            answers_by_itself = coalesce($7, answers_by_itself)
         WHERE tenant_id = $1
           AND link_id = $2
         ",
@@ -180,7 +172,6 @@ async fn note(
         state.as_str(),
         reason,
         role,
-        &capabilities as &[&str],
         reported.verdict == Verdict::Verified,
         reported.answers_by_itself,
     )

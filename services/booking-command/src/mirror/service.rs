@@ -1,10 +1,11 @@
 //! `MirrorService` as gRPC, on the internal listener only; the answers are the neighbours' files.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use roomsync_postgres::Database;
 use roomsync_process::grpc::Caller;
 use roomsync_proto::internal::v1::{self as pb, mirror_service_server::MirrorService};
+use roomsync_sealing::Keyring;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{apply, list_links, report_closed, report_coverage, report_link, request::Gathering};
@@ -14,14 +15,17 @@ use crate::caller;
 #[derive(Debug, Clone)]
 pub struct Mirror {
     database: Database,
+    ring: Arc<Keyring>,
     pending_for: Duration,
 }
 
 impl Mirror {
-    /// The service over this database, where a link may be pending for so long.
-    pub fn new(database: Database, pending_for: Duration) -> Self {
+    /// The service over this database, with the keys that signed our events, where a link may be pending
+    /// for so long.
+    pub fn new(database: Database, ring: Arc<Keyring>, pending_for: Duration) -> Self {
         Self {
             database,
+            ring,
             pending_for,
         }
     }
@@ -39,7 +43,8 @@ impl MirrorService for Mirror {
         }
         let listing = gathering.finish()?;
         caller::tenant(&request, listing.tenant.as_str())?;
-        Ok(Response::new(apply::apply(&self.database, &listing).await?))
+        let answer = apply::apply(&self.database, &self.ring, &listing).await?;
+        Ok(Response::new(answer))
     }
 
     async fn report_link(

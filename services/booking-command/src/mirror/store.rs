@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::{
-    LinkId, ObjectId, OccurrenceKey, TenantId, TimeWindow,
+    BookingId, LinkId, ObjectId, OccurrenceKey, TenantId, TimeWindow,
     decide::{Listing, Scope},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     bookings::{
@@ -46,6 +47,11 @@ impl Reach {
         reach.ids.sort_unstable();
         reach.ids.dedup();
         reach
+    }
+
+    /// Where the earliest window begins; `None` without any.
+    pub(super) fn from(&self) -> Option<DateTime<Utc>> {
+        self.from.iter().min().copied()
     }
 }
 
@@ -157,6 +163,79 @@ pub(super) async fn written_since(
     )
     .fetch_one(tx)
     .await
+}
+
+/// Google's ids of the events that we are about to take back: their bookings were never granted, or gave
+/// way to somebody who was faster, and what a listing still shows of them is no new one.
+pub(super) async fn being_undone(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    link: LinkId,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "
+        -- booking.bookings.being_undone
+        SELECT event_id
+        FROM booking.bookings
+        WHERE tenant_id = $1
+          AND link_id = $2
+          AND google_write = 'undo'
+          AND (state = 'rejected' OR (state = 'removed' AND cause = 'slot_taken'))
+        ",
+        tenant.as_str(),
+        link.0,
+    )
+    .fetch_all(tx)
+    .await
+}
+
+/// Asks for the events of live bookings to be taken back; what the bookings say does not change by it.
+pub(super) async fn take_back(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    bookings: &[Uuid],
+) -> Result<Vec<BookingId>, sqlx::Error> {
+    let asked = sqlx::query_scalar!(
+        "
+        -- booking.bookings.take_back
+        UPDATE booking.bookings
+        SET google_write = 'undo'
+        WHERE tenant_id = $1
+          AND booking_id = ANY($2)
+          AND google_write IS NULL
+          AND state NOT IN ('removed', 'rejected')
+        RETURNING booking_id
+        ",
+        tenant.as_str(),
+        bookings,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(asked.into_iter().map(BookingId).collect())
+}
+
+/// Counts requests that the room of a link declined although nothing else stood in their slot.
+pub(super) async fn count_declined_while_free(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    link: LinkId,
+    more: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "
+        -- booking.links.declined_while_free
+        UPDATE booking.links
+        SET declined_while_free = declined_while_free + $3
+        WHERE tenant_id = $1
+          AND link_id = $2
+        ",
+        tenant.as_str(),
+        link.0,
+        more,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// The object's live bookings that overlap the window, and those that overlap one of these: enough

@@ -10,7 +10,7 @@ use roomsync_domain::{Cause, Flags, LinkId, LinkState, ObjectId, TenantId};
 use roomsync_messages::ChangedItem;
 use sqlx::PgConnection;
 
-use super::{locked_link::LockedLink, store};
+use super::{locked_link::LockedLink, occupancy_facts, store};
 use crate::{bookings::write, changes::LockedObject, links, status::CommandError};
 
 /// Locks the link whose place this one will take, if any. To be called before this one is locked.
@@ -61,6 +61,7 @@ pub(super) async fn end_bookings(
     replaced: LinkId,
     items: &mut Vec<ChangedItem>,
 ) -> Result<(), sqlx::Error> {
+    occupancy_facts::keep(tx, object, replaced).await?;
     let mut bookings = store::live_of_link(tx, object.tenant(), replaced).await?;
     for booking in &mut bookings {
         booking.state = booking.state.ended_by(Cause::LinkClosed);

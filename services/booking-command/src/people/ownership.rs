@@ -5,12 +5,13 @@
 //! leaves anonymous bookings, of whatever age, and all are published: whoever replayed the stream or listed
 //! the past holds them as well, and would hold the person for ever.
 
-use roomsync_domain::{Booker, MailAddress, ObjectId, TenantId};
+use roomsync_domain::{Actor, Booker, BookingId, MailAddress, ObjectId, TenantId};
 use roomsync_messages::ChangedItem;
 use sqlx::PgConnection;
 
 use super::read::Users;
 use crate::{
+    anonymise,
     bookings::{
         Booking,
         record::{self, Row},
@@ -177,10 +178,9 @@ pub(super) async fn anonymise(
         )
         .fetch_all(&mut *tx)
         .await?;
-        assign(tx, tenant, locked, record::read(rows)?, |_| {
-            Some(Booker::Anonymous)
-        })
-        .await?;
+        let bookings = record::read(rows)?;
+        let locked = locked.forgetting(ids(&bookings));
+        assign(tx, tenant, locked, bookings, |_| Some(Booker::Anonymous)).await?;
     }
     Ok(())
 }
@@ -234,11 +234,19 @@ pub(super) async fn anonymise_ended(
     )
     .fetch_all(&mut *tx)
     .await?;
-    assign(tx, tenant, locked, record::read(rows)?, |_| {
-        Some(Booker::Anonymous)
-    })
-    .await?;
+    let bookings = record::read(rows)?;
+    let locked = locked.forgetting(ids(&bookings));
+    // Their mail goes, too: nobody claims what has ended. What Google has yet to be told about one cannot be said
+    // without it.
+    let mut told = bookings.clone();
+    told.retain(|booking| booking.google_write.is_none());
+    assign(&mut *tx, tenant, locked, bookings, |_| Some(Booker::Anonymous)).await?;
+    anonymise::persons_leave(tx, tenant, &ids(&told)).await?;
     Ok(true)
+}
+
+fn ids(bookings: &[Booking]) -> Vec<BookingId> {
+    bookings.iter().map(|booking| booking.id).collect()
 }
 
 async fn lock(
@@ -247,7 +255,7 @@ async fn lock(
     object: &str,
 ) -> Result<LockedObject, CommandError> {
     let object: ObjectId = object.parse().map_err(anyhow::Error::from)?;
-    changes::lock(tx, tenant, &object).await
+    Ok(changes::lock(tx, tenant, &object).await?.by(Actor::System))
 }
 
 /// Gives bookings of one object to whom `owner` says, and publishes them.

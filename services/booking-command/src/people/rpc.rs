@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{ownership, read, store};
-use crate::{caller, gate, status::CommandError, validate};
+use crate::{bookings::history, caller, gate, status::CommandError, validate};
 
 const MOST_DELETED: usize = 1000;
 
@@ -42,6 +42,7 @@ async fn delete(
     gate::tenant_in(&mut *tx, tenant).await?;
     ownership::hold_bookings(&mut *tx, tenant).await?;
     store::delete(&mut *tx, tenant, users).await?;
+    history::forget(&mut *tx, tenant, users).await?;
     ownership::anonymise(tx, tenant, users).await
 }
 

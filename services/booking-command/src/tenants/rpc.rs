@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use tonic::{Request, Response, Status};
 
 use super::{Settings, Tenant, gate, store};
-use crate::{caller, links, status::CommandError};
+use crate::{caller, links, status::CommandError, watch};
 
 /// `TenantService` on a database.
 #[derive(Debug, Clone)]
@@ -28,9 +28,10 @@ async fn put(tx: &mut PgConnection, tenant: &Tenant) -> Result<(), CommandError>
     // again.
     let syncs = |tenant: &Tenant| (tenant.module_enabled, tenant.settings.horizon_days);
     if before.is_some_and(|before| syncs(&before) != syncs(tenant)) {
-        links::all_due(tx, &tenant.id).await?;
+        links::all_due(&mut *tx, &tenant.id).await?;
     }
-    Ok(())
+    // Settings say what can be booked at a display.
+    Ok(watch::tell_of(tx, &tenant.id, &[]).await?)
 }
 
 #[tonic::async_trait]

@@ -56,10 +56,10 @@ pub(super) async fn put(db: impl PgExecutor<'_>, tenant: &Tenant) -> Result<(), 
     sqlx::query!(
         "
         -- booking.tenants.put
-        INSERT INTO booking.tenants (tenant_id, module_enabled, decline_allowed, read_only,
+        INSERT INTO booking.tenants AS old (tenant_id, module_enabled, decline_allowed, read_only,
             horizon_days, store_titles, neutral_title, anonymise_after_days, administrator_mails,
-            locale)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            locale, module_disabled_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, CASE WHEN NOT $2 THEN now() END)
         ON CONFLICT (tenant_id) DO UPDATE
         SET module_enabled = excluded.module_enabled,
             decline_allowed = excluded.decline_allowed,
@@ -70,6 +70,9 @@ pub(super) async fn put(db: impl PgExecutor<'_>, tenant: &Tenant) -> Result<(), 
             anonymise_after_days = excluded.anonymise_after_days,
             administrator_mails = excluded.administrator_mails,
             locale = excluded.locale,
+            module_disabled_at = CASE
+                WHEN NOT excluded.module_enabled THEN coalesce(old.module_disabled_at, now())
+            END,
             updated_at = now()
         ",
         tenant.id.as_str(),

@@ -9,7 +9,7 @@ use crate::{
     world::{World, fact, refused},
 };
 
-async fn change(world: &World, object: &str, mail: &str) -> Result<api::Link, Status> {
+pub(crate) async fn change(world: &World, object: &str, mail: &str) -> Result<api::Link, Status> {
     let request = api::ChangeResourceRequest {
         tenant_id: "t1".to_owned(),
         object_id: object.to_owned(),

@@ -10,6 +10,7 @@ mod catalogue;
 mod change_resource;
 mod cleanup;
 mod connect;
+mod disconnect;
 mod google;
 mod links;
 mod listeners;

@@ -26,23 +26,24 @@ fn missing(link: &api::Link) -> Vec<(api::LinkCapability, &str)> {
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]
 async fn a_link_says_what_it_cannot_do_and_why(pool: PgPool) {
-    use api::LinkCapability::{Decline, Read};
+    use api::LinkCapability::{BookAsDevice, BookAsUser, Decline, Read};
+    let all = [Read, Decline, BookAsUser, BookAsDevice];
     let world = World::connected(pool).await;
     let link = world.link("o1", "room@example.com").await.unwrap();
-    let waiting = [(Read, "NOT_VERIFIED"), (Decline, "NOT_VERIFIED")];
-    assert_eq!(missing(&link), waiting);
+    assert_eq!(missing(&link), all.map(|it| (it, "NOT_VERIFIED")));
     let id = link.link_id;
     report(&world, &id, "reader", None).await;
-    assert_eq!(
-        missing(&world.get_link(&id).await),
-        [(Decline, "READER_ROLE")]
-    );
+    let reader = [(Decline, "READER_ROLE"), (BookAsDevice, "READER_ROLE")];
+    assert_eq!(missing(&world.get_link(&id).await), reader);
     for role in ["writer", "owner", "writerWithoutPrivateAccess"] {
         report(&world, &id, role, None).await;
         let link = world.get_link(&id).await;
-        assert_eq!(link.capabilities().collect::<Vec<_>>(), [Read, Decline]);
+        assert_eq!(link.capabilities().collect::<Vec<_>>(), all);
         assert!(missing(&link).is_empty());
     }
+    report(&world, &id, "writer", Some(false)).await;
+    let awaits = [(BookAsDevice, "AWAITS_APPROVAL")];
+    assert_eq!(missing(&world.get_link(&id).await), awaits);
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

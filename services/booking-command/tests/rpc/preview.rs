@@ -74,7 +74,7 @@ async fn what_would_come_is_counted_as_the_import_decides_and_nothing_is_stored(
     );
     assert_eq!(answer.bookings_to_delete, 7);
     assert!(answer.obstacles.is_empty());
-    assert_eq!(answer.capabilities.len(), 2);
+    assert_eq!(answer.capabilities.len(), 4);
     assert_eq!(answer.resource.unwrap().resource_email, ROOM);
     assert_eq!(world.number("SELECT count(*) FROM booking.links").await, 0);
     assert_eq!(
@@ -97,7 +97,7 @@ async fn after_three_pages_there_is_more_than_was_counted(pool: PgPool) {
         (3, true)
     );
     assert_eq!(world.google.calls("calendar"), before + 3);
-    assert_eq!(answer.missing_capabilities.len(), 1);
+    assert_eq!(answer.missing_capabilities.len(), 2);
     assert_eq!(answer.missing_capabilities[0].reason, "READER_ROLE");
 }
 
@@ -116,7 +116,7 @@ async fn what_stands_in_the_way_is_told(pool: PgPool) {
         .answers("calendar", ADMIN, 404, r#"{"error":{"code":404}}"#);
     let unseen = preview(&world, "o1", ROOM).await.unwrap();
     assert_eq!(unseen.obstacles, ["NO_CALENDAR_ACCESS"]);
-    assert_eq!(unseen.missing_capabilities.len(), 2);
+    assert_eq!(unseen.missing_capabilities.len(), 4);
     world.google.recovers();
 
     world.google.has_events("writer", vec![]);

@@ -146,7 +146,7 @@ impl World {
         let link = self.link(object, mail).await.unwrap();
         sqlx::query(
             "UPDATE booking.links
-            SET state = 'verified', capabilities = '{read,decline}', access_role = 'writer',
+            SET state = 'verified', access_role = 'writer',
                 verified_at = now(), last_attempt_at = now(), imported_at = now(),
                 last_check_at = now(), last_reconcile_at = now()
             WHERE link_id = $1::uuid",

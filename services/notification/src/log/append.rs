@@ -1,4 +1,4 @@
-//! Appending one change, and whatever waited for it.
+//! Appending one change, whatever waited for it, and the mails that they call for.
 
 use std::time::Duration;
 
@@ -7,8 +7,11 @@ use roomsync_domain::{ObjectId, TenantId};
 use roomsync_messages::ObjectChanged;
 use sqlx::{PgConnection, postgres::types::PgInterval, types::Json};
 
-use super::NOTIFY_CHANNEL;
-use crate::webhooks::queue;
+use super::{NOTIFY_CHANNEL, forget};
+use crate::{
+    mail::{notices, store as mails},
+    webhooks::queue,
+};
 
 /// One change as it arrived, by message or by fetching.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +153,7 @@ async fn hold(
 }
 
 async fn append_one(tx: &mut PgConnection, change: &Change) -> Result<Entry, sqlx::Error> {
+    forget::persons(&mut *tx, &change.body).await?;
     let row = sqlx::query!(
         "-- notification.log.append
         WITH place AS (
@@ -173,7 +177,13 @@ async fn append_one(tx: &mut PgConnection, change: &Change) -> Result<Entry, sql
         change.change_id,
         Json(&change.body) as _,
     )
-    .fetch_one(tx)
+    .fetch_one(&mut *tx)
+    .await?;
+    mails::add(
+        tx,
+        change.body.tenant.as_str(),
+        &notices::notices_of(&change.body),
+    )
     .await?;
     Ok(Entry {
         version: change.body.version,

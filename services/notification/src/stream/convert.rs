@@ -25,6 +25,7 @@ pub fn change(change_id: &str, message: &ObjectChanged) -> api::ObjectChange {
             .iter()
             .map(|item| change_item(message, item))
             .collect(),
+        forgotten_booking_ids: message.forgotten.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -151,6 +152,11 @@ pub fn message(tenant: &TenantId, change: &api::ObjectChange) -> Result<ObjectCh
             .items
             .iter()
             .map(changed_item)
+            .collect::<Result<_, _>>()?,
+        forgotten: change
+            .forgotten_booking_ids
+            .iter()
+            .map(|id| id.parse().map_err(|_| Unreadable("forgotten_booking_ids")))
             .collect::<Result<_, _>>()?,
     })
 }

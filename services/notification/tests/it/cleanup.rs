@@ -18,6 +18,7 @@ fn config() -> LogConfig {
     LogConfig {
         keep: 30 * DAY,
         keep_inbox: 7 * DAY,
+        keep_mails: 7 * DAY,
         cleanup_every: DAY,
         cleanup_batch: 2,
     }

@@ -7,7 +7,9 @@
 mod append;
 mod cleanup;
 mod consumer;
+mod forget;
 mod gaps;
+mod mail;
 mod stream;
 mod support;
 mod webhook_rpcs;

@@ -60,6 +60,7 @@ pub(crate) fn change_of(tenant: &str, object: &str, version: i64) -> Change {
         changed_at: "2026-03-01T09:00:00Z".parse().unwrap(),
         received_at: None,
         items: Vec::new(),
+        forgotten: Vec::new(),
     };
     Change {
         change_id: format!("{tenant}/{object}/{version}"),

@@ -9,7 +9,9 @@
 //! * what Google says is never refused for its times: overlaps are imported (see [`crate::flags`]);
 //! * an ended booking never comes back: an occurrence that does is a new booking;
 //! * a moved occurrence keeps its booking and so its id, and so do the dates of a moved series (D26);
-//! * states only go where [`BookingState::may_become`] lets them.
+//! * states only go where [`BookingState::may_become`] lets them;
+//! * what we wrote ourselves is believed as far as we wrote it: a request that no listing shows yet stays,
+//!   and so does whose booking it is, whatever a copy of the event says (`details`).
 //!
 //! Which occurrence is a booking is said in [`standing`], what a booking takes from it in `details`,
 //! whose it is in [`whose`], and which new date is an old one moved in `pair`. To add a rule: find
@@ -32,10 +34,11 @@ use self::{details::details, pair::Date, seen::Seen};
 pub use self::{
     scope::{Listing, Scope},
     standing::{Standing, standing},
-    whose::responsible_mail,
+    whose::{is_deserted, responsible_mail},
 };
 use crate::{
-    Booker, BookingId, BookingState, Cause, Occurrence, OccurrenceKey, TimeWindow, UserId,
+    Booker, BookingId, BookingState, Cause, Occurrence, OccurrenceKey, RoomAnswer, TimeWindow,
+    UserId,
 };
 
 /// What a booking takes from its occurrence.
@@ -69,6 +72,8 @@ pub struct Known {
     pub state: BookingState,
     /// What it took from the occurrence when it was last seen.
     pub details: Details,
+    /// It was made in Flexopus: we wrote its event, and know whose it is.
+    pub ours: bool,
 }
 
 /// What has to become of a booking.
@@ -112,6 +117,9 @@ pub struct Rules<'a> {
     pub users: &'a HashMap<String, UserId>,
     /// The accounts that the connection itself acts as, lower case.
     pub own_subjects: &'a [String],
+    /// Whose an event is according to our signed property, by Google's id of the event: only of those
+    /// whose property was verified, and belongs to the event that carries it.
+    pub signed: &'a HashMap<String, Booker>,
     /// Whether the tenant stores titles.
     pub store_titles: bool,
     /// Now: the owner of what is past is not looked up again.
@@ -218,18 +226,19 @@ impl New<'_> {
         Change::Update {
             id: booking.id,
             key: self.occurrence.key.clone(),
-            state: next_state(booking.state, self.state),
-            details: details(self.occurrence, self.window, Some(&booking.details), rules),
+            state: next_state(booking, self.occurrence, self.state),
+            details: details(self.occurrence, self.window, Some(booking), rules),
         }
     }
 }
 
 fn seen_again(booking: &Known, occurrence: &Occurrence, rules: &Rules<'_>) -> Option<Change> {
     let (state, window) = match standing(occurrence) {
-        Standing::Blocks { state, window } => (next_state(booking.state, state), window),
+        Standing::Blocks { state, window } => (next_state(booking, occurrence, state), window),
+        Standing::Free(Cause::RoomDeclined) if took_place(booking, rules) => return None,
         Standing::Free(cause) => return Some(end(booking, cause)),
     };
-    let details = details(occurrence, window, Some(&booking.details), rules);
+    let details = details(occurrence, window, Some(booking), rules);
     let unchanged = state == booking.state && details == booking.details;
     (!unchanged).then(|| Change::Update {
         id: booking.id,
@@ -239,12 +248,23 @@ fn seen_again(booking: &Known, occurrence: &Occurrence, rules: &Rules<'_>) -> Op
     })
 }
 
+/// A confirmed booking that is over is a fact: a room that declines afterwards, say because the whole
+/// series is declined, does not undo it (D25).
+fn took_place(booking: &Known, rules: &Rules<'_>) -> bool {
+    booking.state == BookingState::Confirmed && booking.details.window.ends_at() <= rules.now
+}
+
 /// A request that Google does not have yet cannot be missed in a listing.
 fn absent(booking: &Known) -> Option<Change> {
     (booking.state != BookingState::Requested).then(|| end(booking, Cause::Absent))
 }
 
+/// However the end of a booking that is being declined shows itself, it is the one that was asked for.
 fn end(booking: &Known, cause: Cause) -> Change {
+    let cause = match booking.state {
+        BookingState::Declining => Cause::Declined,
+        _ => cause,
+    };
     Change::End {
         id: booking.id,
         state: booking.state.ended_by(cause),
@@ -254,8 +274,19 @@ fn end(booking: &Known, cause: Cause) -> Change {
 
 /// A booking being declined stays so, whatever the mirror still shows: only Google's answer to the
 /// decline settles it. An undecided one stays watched until the room says something.
-fn next_state(now: BookingState, shown: BookingState) -> BookingState {
-    if now != BookingState::Declining && now.may_become(shown) {
+///
+/// Without the guest list nobody has seen the room's answer. What was made in Google counts as confirmed
+/// then; a request of ours that waits for the answer goes on waiting.
+fn next_state(booking: &Known, occurrence: &Occurrence, shown: BookingState) -> BookingState {
+    let now = booking.state;
+    let unanswered = booking.ours && occurrence.room_answer == RoomAnswer::Hidden;
+    let shown = if unanswered {
+        BookingState::Pending
+    } else {
+        shown
+    };
+    let keeps = now == BookingState::Declining || (unanswered && now == BookingState::Confirmed);
+    if !keeps && now.may_become(shown) {
         shown
     } else {
         now

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod link;
 pub mod mail;
 pub mod occurrence;
+pub mod policy;
 pub mod time_window;
 mod words;
 pub mod writing;

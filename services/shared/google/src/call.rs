@@ -6,11 +6,18 @@ pub(crate) enum Call {
     EventsList,
     EventsInstances,
     EventsGet,
+    EventsInsert,
+    EventsPatch,
+    EventsDelete,
     EventsWatch,
     ChannelsStop,
     CalendarsGet,
+    CalendarsInsert,
     ResourcesList,
+    UsersGet,
     Token,
+    Revoke,
+    Certs,
 }
 
 impl Call {
@@ -19,11 +26,18 @@ impl Call {
             Self::EventsList => "events.list",
             Self::EventsInstances => "events.instances",
             Self::EventsGet => "events.get",
+            Self::EventsInsert => "events.insert",
+            Self::EventsPatch => "events.patch",
+            Self::EventsDelete => "events.delete",
             Self::EventsWatch => "events.watch",
             Self::ChannelsStop => "channels.stop",
             Self::CalendarsGet => "calendars.get",
+            Self::CalendarsInsert => "calendars.insert",
             Self::ResourcesList => "resources.calendars.list",
+            Self::UsersGet => "users.get",
             Self::Token => "token",
+            Self::Revoke => "revoke",
+            Self::Certs => "certs",
         }
     }
 

@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 use url::Url;
 
-use crate::{GoogleConfig, GoogleError, OddItem, answer::Answer, call::Call, classify::classify};
+use crate::{
+    GoogleConfig, GoogleError, OddItem, answer::Answer, call::Call, classify::classify,
+    id_token::Keys,
+};
 
 /// In whose name, and on whose account of the quota, a call is made.
 #[derive(Debug, Clone)]
@@ -32,6 +35,7 @@ pub struct Google(Arc<Inner>);
 struct Inner {
     http: Client,
     config: GoogleConfig,
+    id_token_keys: Keys,
     calls: Histogram<f64>,
     odd_items: Counter<u64>,
 }
@@ -62,6 +66,7 @@ impl Google {
         Ok(Self(Arc::new(Inner {
             http: builder.build().map_err(GoogleError::unreachable)?,
             config: config.clone(),
+            id_token_keys: Keys::default(),
             calls: meter
                 .f64_histogram("roomsync.google.call.duration")
                 .with_unit("s")
@@ -77,6 +82,10 @@ impl Google {
     /// The configuration that the client was made with.
     pub fn config(&self) -> &GoogleConfig {
         &self.0.config
+    }
+
+    pub(crate) fn id_token_keys(&self) -> &Keys {
+        &self.0.id_token_keys
     }
 
     pub(crate) fn http(&self) -> &Client {
@@ -98,6 +107,15 @@ impl Google {
 
     pub(crate) fn directory_url(&self, path: &str) -> Result<Url, GoogleError> {
         join(&self.0.config.directory_url, path)
+    }
+
+    /// The address of a person in the Directory.
+    pub(crate) fn user_url(&self, user: &str) -> Result<Url, GoogleError> {
+        if user.bytes().all(|b| b == b'.') {
+            return Err(GoogleError::NotFound);
+        }
+        let user = utf8_percent_encode(user, PART);
+        self.directory_url(&format!("admin/directory/v1/users/{user}"))
     }
 
     /// One authorised call; the body of a good answer.

@@ -6,6 +6,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::{EventTime, lenient::null_is_default};
@@ -21,6 +22,8 @@ pub struct Event {
     pub status: EventStatus,
     /// Version of this copy; opaque.
     pub etag: Option<String>,
+    /// When it was made.
+    pub created: Option<String>,
     /// The title.
     pub summary: Option<String>,
     /// Start.
@@ -65,6 +68,12 @@ impl Event {
     /// its rules and then looks like a cancelled event.
     pub fn is_series(&self) -> bool {
         !self.recurrence.is_empty() && self.recurring_event_id.is_none()
+    }
+
+    /// When it was made, if Google says so in a way that can be read.
+    pub fn created_at(&self) -> Option<DateTime<Utc>> {
+        let created = self.created.as_deref()?;
+        Some(DateTime::parse_from_rfc3339(created).ok()?.to_utc())
     }
 
     /// Whether Google says that it is cancelled.

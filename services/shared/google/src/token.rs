@@ -62,6 +62,8 @@ struct Denied {
     error: String,
     #[serde(default, deserialize_with = "null_is_default")]
     error_description: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    error_subtype: String,
 }
 
 impl Google {
@@ -86,7 +88,7 @@ impl Google {
         let form = [("grant_type", GRANT_TYPE), ("assertion", &assertion)];
         let request = self.http().post(token_url.clone()).form(&form);
         self.measured(Call::Token, async {
-            granted(&self.send(request).await?, now)
+            access_token(&self.send(request).await?, now)
         })
         .await
     }
@@ -114,7 +116,11 @@ fn assertion(
     })
 }
 
-fn granted(answer: &Answer, now: DateTime<Utc>) -> Result<AccessToken, GoogleError> {
+/// The access token in an answer of the token endpoint, to whatever grant.
+pub(crate) fn access_token(
+    answer: &Answer,
+    now: DateTime<Utc>,
+) -> Result<AccessToken, GoogleError> {
     if !answer.status.is_success() {
         return Err(denied(answer.status, answer.retry_after, &answer.body));
     }
@@ -134,7 +140,11 @@ fn granted(answer: &Answer, now: DateTime<Utc>) -> Result<AccessToken, GoogleErr
 }
 
 /// The meaning of a refusal of the token endpoint (the envelope of RFC 6749).
-fn denied(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> GoogleError {
+pub(crate) fn denied(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> GoogleError {
     // Faults come first: whatever such an answer says, it does not mean that access was withdrawn.
     if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         return GoogleError::Unavailable {
@@ -148,6 +158,8 @@ fn denied(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> Goo
     let denied: Denied = serde_json::from_slice(body).unwrap_or_default();
     let lost = |why| GoogleError::AccessLost { why };
     match denied.error.as_str() {
+        // The organisation wants its people to sign in again after a while (observed).
+        "invalid_grant" if denied.error_subtype == "invalid_rapt" => lost(AccessLostWhy::Policy),
         "invalid_grant" => lost(why_invalid(&denied.error_description)),
         "unauthorized_client" | "access_denied" => lost(AccessLostWhy::NotDelegated),
         "invalid_client" | "deleted_client" | "disabled_client" => {

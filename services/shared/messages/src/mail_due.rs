@@ -6,8 +6,8 @@ use crate::{Exchange, Message};
 /// A mail waits to be sent. A hint: one that is done is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailDue {
-    /// Which mail, as notification's table knows it.
-    pub mail: Uuid,
+    /// Which one, as notification's table knows it.
+    pub id: Uuid,
 }
 
 impl Message for MailDue {

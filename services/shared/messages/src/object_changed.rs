@@ -20,6 +20,10 @@ pub struct ObjectChanged {
     pub received_at: Option<DateTime<Utc>>,
     /// What changed, at most 100 items.
     pub items: Vec<ChangedItem>,
+    /// Bookings whose persons have left: whoever keeps earlier changes of the object forgets there, too, whose
+    /// they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<BookingId>,
 }
 
 /// One thing that changed.

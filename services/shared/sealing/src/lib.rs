@@ -6,8 +6,14 @@
 //! the new one in front (it seals), the old one removed when nothing is sealed with it any more (both
 //! services seal anew what they find sealed with an older key when they use it). What is sealed is bound
 //! to its place: a sealed key copied to another tenant's row does not open.
+//!
+//! The same keys sign what travels outside and must come back unaltered ([`Keyring::sign`]), with keys
+//! derived from them, so that neither use weakens the other.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    hmac,
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::Deserialize;
@@ -62,7 +68,12 @@ pub struct Sealed {
 /// The keys that seal and open.
 pub struct Keyring {
     keys: Vec<(String, RandomizedNonceKey)>,
+    /// Of the same keys, in their order.
+    signers: Vec<hmac::Key>,
 }
+
+/// What the signing keys are derived for.
+const SIGNING: &[u8] = b"roomsync signing 1";
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,21 +87,26 @@ impl Keyring {
     /// The ring of a configuration.
     pub fn new(config: &SealingConfig) -> Result<Self, SealingError> {
         let mut keys: Vec<(String, RandomizedNonceKey)> = Vec::new();
+        let mut signers = Vec::new();
         for SealingKey { id, secret } in &config.keys {
             if id.is_empty() || keys.iter().any(|(known, _)| known == id) {
                 return Err(SealingError::BadId);
             }
-            let key = STANDARD
+            let (key, signer) = STANDARD
                 .decode(secret.expose_secret().trim())
                 .ok()
-                .and_then(|bytes| RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok())
+                .and_then(|bytes| {
+                    let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).ok()?;
+                    Some((key, signer(&bytes)))
+                })
                 .ok_or_else(|| SealingError::BadSecret(id.clone()))?;
             keys.push((id.clone(), key));
+            signers.push(signer);
         }
         if keys.is_empty() {
             Err(SealingError::NoKey)
         } else {
-            Ok(Self { keys })
+            Ok(Self { keys, signers })
         }
     }
 
@@ -132,6 +148,28 @@ impl Keyring {
             .map_err(|_| SealingError::DoesNotOpen)?;
         Ok(opened.to_vec().into())
     }
+
+    /// The first key's signature under a text, in hexadecimal digits.
+    pub fn sign(&self, text: &str) -> String {
+        self.signers.first().map_or_else(String::new, |signer| {
+            hex::encode(hmac::sign(signer, text.as_bytes()))
+        })
+    }
+
+    /// Whether any key of the ring made this signature under the text.
+    pub fn verify(&self, text: &str, mac: &str) -> bool {
+        let Ok(mac) = hex::decode(mac) else {
+            return false;
+        };
+        self.signers
+            .iter()
+            .any(|signer| hmac::verify(signer, text.as_bytes(), &mac).is_ok())
+    }
+}
+
+fn signer(secret: &[u8]) -> hmac::Key {
+    let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, SIGNING).as_ref())
 }
 
 #[cfg(test)]
@@ -201,6 +239,20 @@ mod tests {
             ring.seal(b"secret", "p").unwrap(),
             ring.seal(b"secret", "p").unwrap()
         );
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_text_alone_and_outlives_a_rotation() {
+        let old = ring(&[("a", 1)]);
+        let mac = old.sign("t1.b1.u:ada");
+        assert!(mac.len() == 64 && old.verify("t1.b1.u:ada", &mac));
+        assert!(!old.verify("t1.b1.u:bob", &mac));
+        assert!(!old.verify("t1.b1.u:ada", &mac[..62]));
+        assert!(!old.verify("t1.b1.u:ada", ""));
+        let rotated = ring(&[("b", 2), ("a", 1)]);
+        assert!(rotated.verify("t1.b1.u:ada", &mac));
+        assert_ne!(rotated.sign("t1.b1.u:ada"), mac);
+        assert!(!ring(&[("b", 2)]).verify("t1.b1.u:ada", &mac));
     }
 
     #[rstest::rstest]

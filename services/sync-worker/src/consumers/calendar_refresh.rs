@@ -14,6 +14,8 @@ enum Raise {
     No,
     /// A look.
     Look,
+    /// A look that somebody waits for.
+    Awaited,
     /// A comparison with everything that Google shows.
     Reconcile,
 }
@@ -26,6 +28,7 @@ impl Handler<CalendarRefresh> for Consumer {
         let open = match raise(message.why) {
             Raise::No => true,
             Raise::Look => calendars.raise(calendar, None).await.or_retry()?,
+            Raise::Awaited => calendars.raise_awaited(calendar).await.or_retry()?,
             Raise::Reconcile => calendars.raise_reconcile(calendar).await.or_retry()?,
         };
         if !open {
@@ -44,7 +47,8 @@ impl Handler<CalendarRefresh> for Consumer {
 fn raise(why: RefreshWhy) -> Raise {
     match why {
         RefreshWhy::Sweep | RefreshWhy::Import => Raise::No,
-        RefreshWhy::Poll | RefreshWhy::Booking => Raise::Look,
+        RefreshWhy::Poll => Raise::Look,
+        RefreshWhy::Booking => Raise::Awaited,
         RefreshWhy::Reconcile | RefreshWhy::ByHand => Raise::Reconcile,
     }
 }
@@ -58,6 +62,7 @@ mod tests {
         assert_eq!(raise(RefreshWhy::Sweep), Raise::No);
         assert_eq!(raise(RefreshWhy::Import), Raise::No);
         assert_eq!(raise(RefreshWhy::Poll), Raise::Look);
+        assert_eq!(raise(RefreshWhy::Booking), Raise::Awaited);
         assert_eq!(raise(RefreshWhy::ByHand), Raise::Reconcile);
         assert_eq!(raise(RefreshWhy::Reconcile), Raise::Reconcile);
     }

@@ -201,6 +201,15 @@ fn what_begins_beyond_the_horizon_is_not_mirrored(#[case] horizon: &str, #[case]
     }
 }
 
+#[test]
+fn what_we_made_beyond_the_horizon_is_not_taken_for_gone() {
+    let window = window("2026-11-01T00:00:00Z", "2026-11-25T09:00:00Z");
+    let mut ours = one_off("e", 9);
+    ours["extendedProperties"] = json!({"shared": {"flexopus": "v1.x"}});
+    let listings = of_delta(delta(vec![ours]), BTreeMap::new(), window);
+    assert_eq!(listings[0].seen.len(), 1);
+}
+
 #[rstest]
 #[case::shown_by_the_window(one_off("a", 9), vec![one_off("a", 11)], &["window 1"])]
 #[case::gone_since(one_off("a", 9), vec![], &["window 0"])]

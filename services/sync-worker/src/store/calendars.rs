@@ -108,7 +108,8 @@ impl Calendars {
     /// Failures are over only when something is done: a full sync whose cursor dies at once must not
     /// be tried again without a delay for ever. The pushes that the claim answers are over too, unless
     /// the calendar is clean only up to an earlier generation: then they wait for the next pull. After a
-    /// full sync the calendar is dirty also if a reconcile alone was wanted of it.
+    /// full sync the calendar is dirty also if a reconcile alone was wanted of it. Who waits for a look waits
+    /// until nothing more is wanted.
     pub(crate) async fn end(
         &self,
         claim: &Claim,
@@ -138,6 +139,7 @@ impl Calendars {
                 END,
                 not_found = 0,
                 pushing_at = CASE WHEN $4::bigint < $14 THEN pushing_at END,
+                awaited = awaited AND coalesce($4::bigint < generation_wanted, true),
                 access_role = COALESCE($9, access_role),
                 last_check_at = now(),
                 last_full_sync_at = CASE WHEN $5::bigint IS NULL THEN last_full_sync_at ELSE now() END,

@@ -29,6 +29,23 @@ impl Calendars {
         Ok(raised.rows_affected() == 1)
     }
 
+    /// As [`Self::raise`], for somebody who waits: the calendar is woken as after a push, also when it rests
+    /// or is being pulled just now.
+    pub(crate) async fn raise_awaited(&self, calendar: CalendarId) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.calendars.raise_awaited
+            UPDATE sync.calendars
+            SET generation_wanted = generation_wanted + 1,
+                awaited = true
+            WHERE calendar_id = $1
+              AND state = 'open'",
+            calendar.0,
+        )
+        .execute(self.database.pool());
+        let raised = self.database.answer(query).await?;
+        Ok(raised.rows_affected() == 1)
+    }
+
     /// Asks for a full sync of an open calendar.
     pub(crate) async fn raise_full(&self, calendar: CalendarId) -> sqlx::Result<bool> {
         let query = sqlx::query!(

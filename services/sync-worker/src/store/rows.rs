@@ -124,8 +124,8 @@ pub(crate) struct Standing {
 pub(crate) struct Swept {
     /// Which.
     pub(crate) calendar: CalendarId,
-    /// A push waits to be applied.
-    pub(crate) pushed: bool,
+    /// A push waits to be applied, or somebody waits for what a look will show.
+    pub(crate) live: bool,
 }
 
 /// A row as the comparison of links reads it.

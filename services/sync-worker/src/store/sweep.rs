@@ -32,7 +32,8 @@ impl Calendars {
                 LIMIT $2
                 FOR UPDATE SKIP LOCKED
             )
-            RETURNING calendar_id, (pushed_at IS NOT NULL OR pushing_at IS NOT NULL) AS "pushed!""#,
+            RETURNING calendar_id,
+                (pushed_at IS NOT NULL OR pushing_at IS NOT NULL OR awaited) AS "live!""#,
             seconds(again),
             limit,
         )
@@ -42,13 +43,13 @@ impl Calendars {
             .into_iter()
             .map(|row| Swept {
                 calendar: CalendarId(row.calendar_id),
-                pushed: row.pushed,
+                live: row.live,
             })
             .collect())
     }
 
-    /// As [`Self::sweep`], of the calendars that a push left dirty: while it rested after a pull, or
-    /// was being pulled. Of several replicas that look at once, one finds a calendar.
+    /// As [`Self::sweep`], of the calendars that a push, or a booking that waits for its room, left dirty:
+    /// while it rested after a pull, or was being pulled. Of several replicas that look at once, one finds a calendar.
     pub(crate) async fn wake(&self, again: Duration, limit: i64) -> sqlx::Result<Vec<CalendarId>> {
         let query = sqlx::query_scalar!(
             "-- sync.calendars.wake
@@ -59,7 +60,7 @@ impl Calendars {
                 FROM sync.calendars
                 WHERE state = 'open'
                   AND generation_done < generation_wanted
-                  AND (pushed_at IS NOT NULL OR pushing_at IS NOT NULL)
+                  AND (pushed_at IS NOT NULL OR pushing_at IS NOT NULL OR awaited)
                   AND lease_until < now()
                   AND next_attempt_at <= now()
                   AND sweep_after <= now()

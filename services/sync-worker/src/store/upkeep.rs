@@ -174,7 +174,8 @@ impl Calendars {
                 mirrored_until = NULL,
                 full_wanted = full_wanted + 1,
                 pushed_at = NULL,
-                pushing_at = NULL
+                pushing_at = NULL,
+                awaited = false
             WHERE calendar_id = $1
               AND state = 'closing'",
             calendar.0,

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt as _, future, stream};
 use roomsync_broker::Handler as _;
 use roomsync_domain::{ChannelId, Clock as _, SystemClock};
-use roomsync_messages::CalendarChanged;
+use roomsync_messages::{CalendarChanged, CalendarRefresh, RefreshLane, RefreshWhy};
 use sqlx::PgPool;
 use wiremock::{
     Mock, Request, Respond, ResponseTemplate,
@@ -118,4 +118,39 @@ async fn a_thousand_pushes_cost_a_few_listings_and_none_is_missed(pool: PgPool) 
     assert_eq!(wanted, i64::try_from(PUSHES).unwrap(), "none is missed");
     let apart = asked.windows(2).all(|pair| pair[1] - pair[0] >= PAUSE);
     assert!(apart, "it rested between any two");
+}
+
+/// A booking that waits for its room asks while the calendar rests: the message finds nothing to do, and the
+/// wake does not forget it.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn what_a_booking_waits_for_is_looked_at_as_soon_as_the_rest_is_over(pool: PgPool) {
+    let mut fixture = Fixture::new(pool.clone()).await.imported("c").await;
+    Arc::get_mut(&mut fixture.worker).unwrap().config.sync.pause = PATIENCE;
+    fixture.delta("c", page(&[], Some("c"))).await;
+    fixture.push().await.unwrap();
+    let asked = async || {
+        let consumer = Consumer {
+            worker: fixture.worker.clone(),
+        };
+        let refresh = CalendarRefresh {
+            calendar: fixture.calendar.id,
+            why: RefreshWhy::Booking,
+            lane: RefreshLane::Live,
+        };
+        consumer.handle(refresh, &delivery()).await.unwrap();
+        fixture.asked("syncToken=c").await
+    };
+    assert_eq!(asked().await, 1, "it rests");
+    let calendars = &fixture.worker.calendars;
+    assert!(calendars.wake(PAUSE, 10).await.unwrap().is_empty());
+    sqlx::query("UPDATE sync.calendars SET next_attempt_at = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        calendars.wake(PAUSE, 10).await.unwrap(),
+        [fixture.calendar.id]
+    );
+    assert_eq!(asked().await, 2);
+    assert!(!fixture.row().await.1, "and with that it is clean");
 }

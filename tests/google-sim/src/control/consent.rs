@@ -17,6 +17,13 @@ impl Control {
             .act(|world| world.revoke_consent(&user, client_id));
     }
 
+    /// A user, or a policy of the organisation, takes back some of the scopes; the rest still works.
+    pub fn withdraw_scopes(&self, user: &str, client_id: &str, scopes: &[&str]) {
+        let user = user.to_lowercase();
+        self.core
+            .act(|world| world.withdraw_scopes(&user, client_id, scopes));
+    }
+
     /// What users have granted and not taken back.
     pub fn consents(&self) -> Vec<Consent> {
         self.core.read(crate::world::World::list_consents)

@@ -118,21 +118,34 @@ impl Control {
 
     /// Holds the next call of this operation on this calendar before it is carried out.
     pub fn hold(&self, operation: Operation, calendar: &str) -> HoldGuard {
-        self.guard(operation, calendar, |hold| Effect::Hold { hold })
+        self.guard(operation, Some(calendar), |hold| Effect::Hold { hold })
     }
 
     /// Carries out the next call of this operation on this calendar and holds its answer.
     pub fn hold_answer(&self, operation: Operation, calendar: &str) -> HoldGuard {
-        self.guard(operation, calendar, |hold| Effect::HoldAnswer { hold })
+        self.guard(operation, Some(calendar), |hold| Effect::HoldAnswer {
+            hold,
+        })
+    }
+
+    /// Holds the next call of this operation, whatever calendar it names, before it is carried out:
+    /// for those that name none.
+    pub fn hold_any(&self, operation: Operation) -> HoldGuard {
+        self.guard(operation, None, |hold| Effect::Hold { hold })
+    }
+
+    /// Carries out the next call of this operation, whatever calendar it names, and holds its answer.
+    pub fn hold_any_answer(&self, operation: Operation) -> HoldGuard {
+        self.guard(operation, None, |hold| Effect::HoldAnswer { hold })
     }
 
     fn guard(
         &self,
         operation: Operation,
-        calendar: &str,
+        calendar: Option<&str>,
         effect: impl FnOnce(u64) -> Effect,
     ) -> HoldGuard {
-        let id = self.core.faults.hold(operation, Some(calendar), effect);
+        let id = self.core.faults.hold(operation, calendar, effect);
         let hold = self
             .core
             .faults

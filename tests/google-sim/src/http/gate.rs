@@ -13,7 +13,8 @@ use chrono::Utc;
 use super::{
     calendars,
     envelope::{self, Reason},
-    free_busy, token,
+    free_busy,
+    token::{self, AskedFor},
     wire::Cut,
 };
 use crate::{
@@ -122,6 +123,9 @@ pub(super) async fn gate(
         .get::<Reason>()
         .map(|reason| reason.0.clone());
     let status = (!cut.is_cut()).then(|| response.status().as_u16());
+    if let Some(AskedFor(subject)) = response.extensions().get() {
+        core.ledger.name(number, subject);
+    }
     core.ledger.finish(number, status, reason);
     core.changes.send_modify(|count| *count += 1);
     response

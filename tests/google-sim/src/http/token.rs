@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::envelope::Reason;
 use crate::{
     sim::Core,
-    world::{GrantError, Granted, Redeemed},
+    world::{GrantError, Granted, Redeemed, asked_subject},
 };
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -75,11 +75,19 @@ pub(super) async fn exchange(
         Some("refresh_token") => by_refresh_token(&core, &form),
         _ => Err(GrantError::unsupported()),
     };
-    match outcome {
+    let mut response = match outcome {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => error.into_response(),
+    };
+    if let Some(subject) = form.find("assertion").and_then(asked_subject) {
+        response.extensions_mut().insert(AskedFor(subject));
     }
+    response
 }
+
+/// The user that an assertion asks for, for the ledger.
+#[derive(Debug, Clone)]
+pub(super) struct AskedFor(pub(super) String);
 
 fn by_assertion(core: &Arc<Core>, form: &Form) -> Result<Value, GrantError> {
     let assertion = form.need("assertion")?;

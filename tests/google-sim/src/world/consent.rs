@@ -240,6 +240,22 @@ impl World {
         self.forget_tokens(user, client);
     }
 
+    /// A user, or a policy, takes back some of the scopes: what is left still works, and says so.
+    pub(crate) fn withdraw_scopes(&mut self, user: &str, client: &str, scopes: &[&str]) {
+        let withdraw =
+            |from: &mut BTreeSet<String>| from.retain(|it| !scopes.contains(&it.as_str()));
+        let key = (user.to_owned(), client.to_owned());
+        if let Some(granted) = self.consents.granted.get_mut(&key) {
+            withdraw(granted);
+        }
+        for refresh in &mut self.consents.refresh {
+            if refresh.user == user && refresh.client == client {
+                withdraw(&mut refresh.scopes);
+            }
+        }
+        self.withdraw_from_tokens(user, client, scopes);
+    }
+
     pub(crate) fn list_consents(&self) -> Vec<Consent> {
         let refresh = &self.consents.refresh;
         let granted = self.consents.granted.iter();

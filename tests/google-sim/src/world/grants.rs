@@ -190,6 +190,16 @@ impl World {
         Some((caller.subject.clone(), caller.client.clone()))
     }
 
+    /// A client's access tokens of a user are without these scopes from now on.
+    pub(super) fn withdraw_from_tokens(&mut self, user: &str, client: &str, scopes: &[&str]) {
+        for token in self.tokens.values_mut() {
+            let caller = &mut token.caller;
+            if caller.subject == user && caller.client == client {
+                caller.scopes.retain(|it| !scopes.contains(&it.as_str()));
+            }
+        }
+    }
+
     /// Lets a client's access tokens of a user die.
     pub(super) fn forget_tokens(&mut self, user: &str, client: &str) {
         self.tokens
@@ -229,11 +239,7 @@ impl World {
     }
 
     fn verify(&self, assertion: &str, token_url: &str) -> Result<Claims, GrantError> {
-        let claims = assertion
-            .split('.')
-            .nth(1)
-            .and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok())
-            .and_then(|payload| serde_json::from_slice::<Claims>(&payload).ok())
+        let claims = read(assertion)
             .ok_or_else(|| GrantError::invalid_grant("Invalid JWT: not a valid assertion."))?;
         let account = self
             .accounts
@@ -261,4 +267,14 @@ impl World {
         }
         Ok(claims)
     }
+}
+
+fn read(assertion: &str) -> Option<Claims> {
+    let payload = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
+/// The user that an assertion asks for, whether or not it is right.
+pub(crate) fn asked_subject(assertion: &str) -> Option<String> {
+    read(assertion)?.sub
 }

@@ -50,7 +50,7 @@ pub use consent::{Consent, OAuthClient};
 pub(crate) use consent::{Granted, Redeemed, Request as ConsentRequest};
 pub(crate) use error::ApiError;
 pub(crate) use free_busy::FreeBusyRequest;
-pub(crate) use grants::{Caller, GrantError};
+pub(crate) use grants::{Caller, GrantError, asked_subject};
 pub use oddity::Oddity;
 pub(crate) use pkce::Challenge as PkceChallenge;
 pub(crate) use query::ListQuery;

@@ -10,6 +10,15 @@ use tonic::Status;
 
 use super::{FakeBookingApp, Subscriber};
 
+/// What an administrator delegates: reading and declining, the Directory, booking as users, and the
+/// shared calendar.
+const DELEGATED: [&str; 4] = [
+    scopes::EVENTS,
+    scopes::RESOURCES_READONLY,
+    scopes::EVENTS_OWNED,
+    scopes::APP_CREATED,
+];
+
 /// An organisation at Google that delegates to a service account.
 #[derive(Debug, Clone)]
 pub struct Organisation {
@@ -28,7 +37,7 @@ impl Organisation {
         let admin = org.add_user(&format!("admin@{domain}"), true);
         let admin = admin.unwrap_or_else(|error| panic!("no administrator: {error}"));
         let account = google.service_account(&domain.replace('.', "-"));
-        org.delegate(&account, &[scopes::EVENTS, scopes::RESOURCES_READONLY])
+        org.delegate(&account, &DELEGATED)
             .unwrap_or_else(|error| panic!("nothing delegated: {error}"));
         Self {
             org,

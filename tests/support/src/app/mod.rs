@@ -1,9 +1,12 @@
 //! The main booking app, as far as roomsync can tell: it calls the public services with a token of
 //! its own, follows the stream, and keeps what it heard.
 
+pub mod bookings;
+mod display;
 mod given;
 pub(crate) mod journal;
 mod links;
+mod occupancy;
 mod subscriber;
 
 use std::{
@@ -30,6 +33,8 @@ use roomsync_proto::{
 use tonic::Status;
 
 pub use self::{
+    bookings::{NewBooking, administrator, device, user},
+    display::Display,
     given::{LinkedRoom, Organisation},
     journal::{Heard, Journal},
     subscriber::Subscriber,

@@ -18,7 +18,10 @@ use super::{
     settings, unreliable,
     wiring::{Upstream, Wiring},
 };
-use crate::{Environment, FakeBookingApp, Pushes, Service, TestDatabase, Vhost, app::Endpoints};
+use crate::{
+    Environment, FakeBookingApp, MailServer, Operator, Pushes, Service, TestDatabase, Vhost,
+    app::Endpoints,
+};
 
 type Override = Box<dyn Fn(&mut Table) + Send>;
 
@@ -32,6 +35,7 @@ pub struct ClusterBuilder {
     google: Settings,
     pub(crate) proxied: BTreeSet<Upstream>,
     wait_until_ready: bool,
+    offers_consent: bool,
     needs_every_push: bool,
 }
 
@@ -49,6 +53,7 @@ impl ClusterBuilder {
             google: Settings::default(),
             proxied: BTreeSet::new(),
             wait_until_ready: true,
+            offers_consent: false,
             needs_every_push: false,
         }
     }
@@ -84,6 +89,20 @@ impl ClusterBuilder {
         self.config(service, move |table| {
             settings::set(table, &key, value.clone());
         })
+    }
+
+    /// Hands mails to this server.
+    #[must_use]
+    pub fn mails_to(self, server: &MailServer) -> Self {
+        self.set(Service::Notification, "mail.url", server.url())
+    }
+
+    /// Lets tenants connect by consent, and add the operator's service account; see
+    /// [`Cluster::operator`].
+    #[must_use]
+    pub fn offering_consent(mut self) -> Self {
+        self.offers_consent = true;
+        self
     }
 
     /// Runs a service as processes of its own: for a real SIGKILL, for SIGSTOP, and for metrics that
@@ -162,7 +181,9 @@ impl ClusterBuilder {
             Sim::start(config),
         )?;
         // From here on a failure drops the cluster, which drops database and vhost.
-        let wiring = Wiring::new(&self, database.url(), vhost.amqp_url(), &sim.base_url).await?;
+        let mut wiring =
+            Wiring::new(&self, database.url(), vhost.amqp_url(), &sim.base_url).await?;
+        wiring.operator = self.offers_consent.then(|| Operator::of(&sim.control));
         let nobody = Endpoints::nowhere();
         let mut cluster = Cluster {
             name: self.name.clone(),

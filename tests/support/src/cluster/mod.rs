@@ -62,6 +62,18 @@ impl Cluster {
         &self.app
     }
 
+    /// The main booking app as it calls another replica of booking-command than the first one. What it
+    /// sets up is not looked at in the end.
+    pub fn app_at(&self, replica: usize) -> FakeBookingApp {
+        let url = |service, replica| format!("http://{}", self.address(service, replica, "public"));
+        let app = FakeBookingApp::at(
+            &url(Service::BookingCommand, replica),
+            &url(Service::Notification, 0),
+            self.app_token(),
+        );
+        app.unwrap_or_else(|error| panic!("no channel to replica {replica}: {error:#}"))
+    }
+
     /// The token of the main booking app, for a client that is not [`FakeBookingApp`].
     pub fn app_token(&self) -> &str {
         &self.wiring.tokens.app.secret

@@ -55,6 +55,20 @@ fn booking_command(table: &mut Table, wiring: &Wiring) {
     } = &wiring.tokens;
     callers(table, &[app, sync_worker, notification]);
     sealing(table);
+    set(table, "disconnect.look_every", "100ms".into());
+    if let Some(operator) = &wiring.operator {
+        let client = &operator.client;
+        set(table, "consent.client_id", client.client_id.clone().into());
+        set(
+            table,
+            "consent.client_secret",
+            client.client_secret.clone().into(),
+        );
+        let back = client.redirect_uris.clone();
+        set(table, "consent.redirect_uris", back.into());
+        let key = operator.account.key_file.to_string();
+        set(table, "delegation.key", key.into());
+    }
 }
 
 fn sealing(table: &mut Table) {
@@ -79,6 +93,18 @@ fn notification(table: &mut Table, wiring: &Wiring) {
     set(table, "webhooks.allow_private", true.into());
     set(table, "webhooks.allow_http", true.into());
     set(table, "webhooks.sweep", "500ms".into());
+    // Mails are off until a test names a mail server, see `ClusterBuilder::mails_to`.
+    set(table, "mail.starttls", false.into());
+    set(table, "mail.from", "Flexopus <rooms@example.com>".into());
+    set(table, "mail.timeout", "5s".into());
+    let internal = wiring.address(Upstream::BookingCommandInternal);
+    let token = wiring.tokens.notification.secret.clone();
+    set(
+        table,
+        "mail.booking_command.url",
+        format!("http://{internal}").into(),
+    );
+    set(table, "mail.booking_command.token", token.into());
 }
 
 fn sync_worker(table: &mut Table, wiring: &Wiring) {

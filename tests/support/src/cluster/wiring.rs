@@ -6,7 +6,7 @@ use google_sim::Urls;
 use url::Url;
 
 use super::builder::ClusterBuilder;
-use crate::{Proxy, tokens::Token};
+use crate::{Operator, Proxy, tokens::Token};
 
 /// What a proxy can be put before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +32,8 @@ pub(crate) struct Wiring {
     pub(crate) amqp_url: String,
     pub(crate) google: Urls,
     pub(crate) tokens: Tokens,
+    /// What is offered besides a tenant's own key.
+    pub(crate) operator: Option<Operator>,
     /// Of services, as they come up: where the others reach them.
     reached: BTreeMap<Upstream, SocketAddr>,
     proxies: BTreeMap<Upstream, Proxy>,
@@ -61,6 +63,7 @@ impl Wiring {
                 sync_worker: Token::random("sync-worker", "service"),
                 notification: Token::random("notification", "service"),
             },
+            operator: None,
             reached: BTreeMap::new(),
             proxies: BTreeMap::new(),
         };

@@ -359,8 +359,7 @@ async fn every_date_of_a_series_is_a_booking_of_its_own(
 async fn a_change_says_when_its_push_was_received(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::start(&options).await;
     let listing = world.listing(vec![event(accepted("a", 9, 10))]);
-    apply(
-        &world.database,
+    apply(&world.database, &world.ring,
         &Apply {
             received_at: Some(at(0)),
             ..listing
@@ -384,7 +383,7 @@ async fn another_tenants_bookings_are_another_matter(_: PgPoolOptions, options: 
         link: world.theirs.link,
         ..world.listing(vec![event(accepted("a", 9, 10))])
     };
-    apply(&world.database, &theirs).await.unwrap();
+    apply(&world.database, &world.ring, &theirs).await.unwrap();
     world.full_sync(vec![]).await;
     assert!(world.bookings().await.is_empty());
     let bookings = world.bookings_of(&world.theirs).await;

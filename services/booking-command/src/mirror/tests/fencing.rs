@@ -12,8 +12,8 @@ use crate::{
 async fn the_same_listing_is_applied_once(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::start(&options).await;
     let listing = world.listing(vec![event(accepted("a", 9, 10))]);
-    let first = apply(&world.database, &listing).await.unwrap();
-    let second = apply(&world.database, &listing).await.unwrap();
+    let first = apply(&world.database, &world.ring, &listing).await.unwrap();
+    let second = apply(&world.database, &world.ring, &listing).await.unwrap();
     assert!(!first.already_applied && second.already_applied);
     assert_eq!(
         (second.created, second.object_version),
@@ -33,8 +33,8 @@ async fn an_older_listing_is_refused_with_the_current_epoch(
         epoch: 7,
         ..world.listing(vec![event(accepted("a", 9, 10))])
     };
-    apply(&world.database, &new).await.unwrap();
-    let refusal = apply(&world.database, &old).await.unwrap_err();
+    apply(&world.database, &world.ring, &new).await.unwrap();
+    let refusal = apply(&world.database, &world.ring, &old).await.unwrap_err();
     let CommandError::Precondition {
         reason: "STALE_EPOCH",
         metadata,
@@ -57,7 +57,7 @@ async fn a_link_being_taken_down_takes_nothing(_: PgPoolOptions, options: PgConn
             .unwrap();
         let listing = world.listing(vec![event(accepted("a", 9, 10))]);
         assert_eq!(
-            reason(apply(&world.database, &listing).await),
+            reason(apply(&world.database, &world.ring, &listing).await),
             "LINK_REMOVED"
         );
     }
@@ -73,7 +73,7 @@ async fn a_link_of_another_tenant_does_not_exist(_: PgPoolOptions, options: PgCo
         ..listing
     };
     assert_eq!(
-        reason(apply(&world.database, &foreign).await),
+        reason(apply(&world.database, &world.ring, &foreign).await),
         "LINK_NOT_FOUND"
     );
     assert!(world.bookings_of(&world.theirs).await.is_empty());
@@ -105,7 +105,7 @@ async fn a_listing_older_than_our_own_write_is_not_believed(
     ] {
         let listing = world.listing(vec![touching]);
         assert_eq!(
-            reason(apply(&world.database, &listing).await),
+            reason(apply(&world.database, &world.ring, &listing).await),
             "WRITTEN_SINCE"
         );
     }
@@ -116,7 +116,7 @@ async fn a_listing_older_than_our_own_write_is_not_believed(
         listed_since: "2100-01-01T00:00:02Z".parse().unwrap(),
         ..world.listing(vec![event(cancelled("a"))])
     };
-    assert_eq!(apply(&world.database, &later).await.unwrap().removed, 1);
+    assert_eq!(apply(&world.database, &world.ring, &later).await.unwrap().removed, 1);
 }
 
 #[sqlx::test(migrations = false)]
@@ -135,7 +135,7 @@ async fn what_we_just_declined_does_not_come_back_from_an_older_listing(
         .await;
     let listing = world.listing(vec![event(accepted("a", 9, 10))]);
     assert_eq!(
-        reason(apply(&world.database, &listing).await),
+        reason(apply(&world.database, &world.ring, &listing).await),
         "WRITTEN_SINCE"
     );
 }
@@ -146,9 +146,10 @@ async fn listings_at_the_same_time_leave_no_gap(_: PgPoolOptions, options: PgCon
     let listings: Vec<Apply> = (0..12)
         .map(|n| world.listing(vec![event(accepted(&format!("e{}", n % 5), n, n + 1))]))
         .collect();
-    let database = &world.database;
-    let results =
-        futures_util::future::join_all(listings.iter().map(|it| apply(database, it))).await;
+    let applying = listings
+        .iter()
+        .map(|it| apply(&world.database, &world.ring, it));
+    let results = futures_util::future::join_all(applying).await;
     let applied = results.iter().filter(|result| result.is_ok()).count();
     assert!(applied >= 1);
     for refused in results.into_iter().filter(Result::is_err) {

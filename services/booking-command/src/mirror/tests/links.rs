@@ -91,13 +91,13 @@ async fn a_verdict_about_a_link_is_published_once(_: PgPoolOptions, options: PgC
         ],
     );
     assert!(world.stamp("verified_at").await.is_some());
-    let capabilities: Vec<String> =
-        sqlx::query_scalar("SELECT capabilities FROM booking.links WHERE link_id = $1")
+    let role: String =
+        sqlx::query_scalar("SELECT access_role FROM booking.links WHERE link_id = $1")
             .bind(link.0)
             .fetch_one(world.database.pool())
             .await
             .unwrap();
-    assert_eq!(capabilities, ["read"]);
+    assert_eq!(role, "reader");
 }
 
 #[sqlx::test(migrations = false)]

@@ -4,6 +4,7 @@ mod apply;
 mod fencing;
 mod flags;
 mod links;
+pub(crate) mod ours;
 mod reconcile;
 mod requests;
 mod series;

@@ -18,7 +18,7 @@ async fn reconcile(
         mirrored_until,
         ..world.listing(vec![everything(seen)])
     };
-    apply(&world.database, &listing).await.unwrap()
+    apply(&world.database, &world.ring, &listing).await.unwrap()
 }
 
 /// The drift that the last reconcile found, and that of all.
@@ -128,8 +128,8 @@ async fn drift_is_counted_once(_: PgPoolOptions, options: PgConnectOptions) {
         reconcile: true,
         ..world.listing(vec![everything(vec![])])
     };
-    let first = apply(&world.database, &listing).await.unwrap();
-    let second = apply(&world.database, &listing).await.unwrap();
+    let first = apply(&world.database, &world.ring, &listing).await.unwrap();
+    let second = apply(&world.database, &world.ring, &listing).await.unwrap();
     assert_eq!((first.drift, second.drift), (1, 0));
     assert!(second.already_applied);
     assert_eq!(counted(&world).await, (1, 1));

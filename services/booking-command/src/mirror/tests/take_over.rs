@@ -37,7 +37,7 @@ fn import(world: &World, link: LinkId, seen: Vec<Occurrence>) -> Apply {
 }
 
 async fn applied(world: &World, listing: &Apply) -> ApplyResponse {
-    apply(&world.database, listing).await.unwrap()
+    apply(&world.database, &world.ring, listing).await.unwrap()
 }
 
 async fn state(world: &World, link: LinkId) -> (String, Option<uuid::Uuid>) {
@@ -138,7 +138,7 @@ async fn the_import_of_the_new_address_takes_the_place_of_the_old_ones_bookings(
     );
 
     let late = world.listing(vec![everything(vec![accepted("late", 20, 21)])]);
-    assert_eq!(reason(apply(&world.database, &late).await), "LINK_REMOVED");
+    assert_eq!(reason(apply(&world.database, &world.ring, &late).await), "LINK_REMOVED");
     let again = applied(&world, &import(&world, new, vec![accepted("c", 13, 14)])).await;
     assert_eq!((again.created, again.removed), (0, 1));
     assert_eq!(due(&world).await.len(), 1);
@@ -193,7 +193,7 @@ async fn an_import_that_is_refused_changes_nothing(_: PgPoolOptions, options: Pg
         .execute(world.database.pool())
         .await
         .unwrap();
-    let refusal = apply(&world.database, &listing).await;
+    let refusal = apply(&world.database, &world.ring, &listing).await;
     assert!(matches!(
         refusal,
         Err(CommandError::Precondition {
@@ -219,13 +219,13 @@ async fn both_links_of_an_object_may_be_listed_at_once(
         .collect();
     let pulled = async {
         for pull in &pulls {
-            match apply(&world.database, pull).await {
+            match apply(&world.database, &world.ring, pull).await {
                 Ok(_) => {}
                 Err(error) => assert_eq!(reason::<()>(Err(error)), "LINK_REMOVED"),
             }
         }
     };
-    let (imported, ()) = tokio::join!(apply(&world.database, &import), pulled);
+    let (imported, ()) = tokio::join!(apply(&world.database, &world.ring, &import), pulled);
     imported.unwrap();
     let live = live(&world).await;
     assert_eq!(live.len(), 1, "{live:?}");

@@ -10,6 +10,7 @@ use roomsync_domain::{
 use roomsync_messages::{ChangedItem, ObjectChanged};
 use roomsync_postgres::{Database, DatabaseConfig};
 use roomsync_proto::{booking::v1 as pb, internal::v1::ApplyResponse};
+use roomsync_sealing::{Keyring, SealingConfig, SealingKey};
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions, types::Json};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use crate::{
 
 pub(crate) struct World {
     pub(crate) database: Database,
+    pub(crate) ring: Keyring,
     pub(crate) ours: Linked,
     pub(crate) theirs: Linked,
     epoch: AtomicI64,
@@ -105,6 +107,7 @@ impl World {
         let theirs = linked(&database, "theirs").await;
         Self {
             database,
+            ring: ring(),
             ours,
             theirs,
             epoch: AtomicI64::new(0),
@@ -128,7 +131,7 @@ impl World {
     }
 
     pub(crate) async fn apply(&self, listings: Vec<Listing>) -> ApplyResponse {
-        apply(&self.database, &self.listing(listings))
+        apply(&self.database, &self.ring, &self.listing(listings))
             .await
             .unwrap()
     }
@@ -143,7 +146,7 @@ impl World {
             full_sync: true,
             ..self.listing(vec![everything(seen)])
         };
-        apply(&self.database, &listing).await.unwrap()
+        apply(&self.database, &self.ring, &listing).await.unwrap()
     }
 
     /// Our bookings by start, ended ones included, as the API lists them.
@@ -225,6 +228,15 @@ impl World {
             .await
             .unwrap();
     }
+}
+
+/// The keys that sign our events.
+pub(crate) fn ring() -> Keyring {
+    let key = SealingKey {
+        id: "a".to_owned(),
+        secret: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".into(),
+    };
+    Keyring::new(&SealingConfig { keys: vec![key] }).unwrap()
 }
 
 /// The bookings of one change.

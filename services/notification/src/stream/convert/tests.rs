@@ -34,6 +34,7 @@ fn message_with(items: Vec<ChangedItem>) -> ObjectChanged {
         changed_at: at("2026-02-02T08:00:00.5Z"),
         received_at: None,
         items,
+        forgotten: Vec::new(),
     }
 }
 

@@ -260,5 +260,6 @@ pub(crate) fn object_changed(version: i64) -> ObjectChanged {
         changed_at: "2026-11-22T08:00:00Z".parse().expect("a time"),
         received_at: None,
         items: Vec::new(),
+        forgotten: Vec::new(),
     }
 }

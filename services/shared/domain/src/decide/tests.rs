@@ -1,5 +1,6 @@
 //! A file for each question; here is what they share.
 
+mod ours;
 mod properties;
 mod scopes;
 mod series;
@@ -52,11 +53,21 @@ fn users() -> HashMap<String, UserId> {
 }
 
 fn decide_at_noon(known: &[Known], listings: &[Listing]) -> Vec<Change> {
+    decide_signed(known, listings, &HashMap::new())
+}
+
+/// The same where properties of ours were verified.
+fn decide_signed(
+    known: &[Known],
+    listings: &[Listing],
+    signed: &HashMap<String, Booker>,
+) -> Vec<Change> {
     let users = users();
     let own = ["admin@example.com".to_owned()];
     let rules = Rules {
         users: &users,
         own_subjects: &own,
+        signed,
         store_titles: false,
         now: at(NOON),
     };
@@ -78,6 +89,7 @@ fn after(known: &[Known], changes: &[Change]) -> Vec<Known> {
                     key,
                     state,
                     details,
+                    ours: false,
                 });
             }
             Change::Update {

@@ -7,12 +7,16 @@
 )]
 
 mod calendar;
+mod consent;
 mod deadlines;
 mod directory;
 mod grants;
 mod instances;
 mod listing;
+mod people;
+mod organizer;
 mod watching;
+mod writing;
 
 use roomsync_google::{Access, Google, GoogleConfig};
 use secrecy::SecretString;

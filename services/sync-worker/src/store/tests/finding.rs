@@ -32,7 +32,7 @@ async fn the_sweep_finds_what_a_dead_worker_left(pool: PgPool) {
     assert_eq!(
         swept
             .iter()
-            .map(|it| (it.calendar, it.pushed))
+            .map(|it| (it.calendar, it.live))
             .collect::<Vec<_>>(),
         [(id, true)]
     );
@@ -97,6 +97,46 @@ async fn only_what_a_push_left_dirty_is_woken_and_anew_after_each_listing(pool: 
         assert!(calendars.wake(NO_TIME, 10).await.unwrap().is_empty());
         ended(&calendars, &claim, done(&claim, "c")).await;
     }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn somebody_who_waits_is_neither_lost_in_the_rest_nor_in_a_running_pull(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.raise_awaited(id).await.unwrap();
+    assert_eq!(calendars.wake(NO_TIME, 10).await.unwrap(), [id]);
+    let claim = claimed(&calendars, id).await;
+    // Wanted anew while it is pulled.
+    calendars.raise_awaited(id).await.unwrap();
+    assert!(calendars.wake(NO_TIME, 10).await.unwrap().is_empty());
+    let end = End {
+        pause: MINUTE,
+        ..done(&claim, "c")
+    };
+    ended(&calendars, &claim, end).await;
+    assert!(
+        calendars.wake(NO_TIME, 10).await.unwrap().is_empty(),
+        "rests"
+    );
+    set(&pool, "next_attempt_at = now()").await;
+    assert_eq!(calendars.wake(NO_TIME, 10).await.unwrap(), [id]);
+
+    // A full sync is no answer yet: its pull is.
+    let claim = claimed(&calendars, id).await;
+    let full = End {
+        done: None,
+        full_done: Some(claim.full_wanted),
+        ..done(&claim, "d")
+    };
+    ended(&calendars, &claim, full).await;
+    let swept = calendars.sweep(NO_TIME, 10).await.unwrap();
+    assert!(swept[0].live, "in the live lane");
+    let claim = claimed(&calendars, id).await;
+    ended(&calendars, &claim, done(&claim, "e")).await;
+    calendars.raise(id, None).await.unwrap();
+    assert!(
+        calendars.wake(NO_TIME, 10).await.unwrap().is_empty(),
+        "over"
+    );
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]

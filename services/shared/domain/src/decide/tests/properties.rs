@@ -85,15 +85,16 @@ fn calendars() -> impl Strategy<Value = Vec<Occurrence>> {
 
 /// Bookings as an earlier calendar left them, some in states only Flexopus makes.
 fn bookings() -> impl Strategy<Value = Vec<Known>> {
-    let states = prop::collection::vec(prop::option::of(0_usize..7), 16);
+    let states = prop::collection::vec((prop::option::of(0_usize..7), any::<bool>()), 16);
     (calendars(), states).prop_map(|(calendar, states)| {
         let all = Listing {
             scope: Scope::Window(window(0, 100)),
             seen: calendar,
         };
         let mut known = after(&[], &decide_at_noon(&[], &[all]));
-        for (booking, state) in known.iter_mut().zip(states) {
+        for (booking, (state, ours)) in known.iter_mut().zip(states) {
             booking.state = state.map_or(booking.state, |state| BookingState::ALL[state]);
+            booking.ours = ours;
         }
         known
     })
@@ -182,10 +183,25 @@ proptest! {
         calendar in calendars(),
     ) {
         let all = list(&calendar, Scope::Window(window(0, 100)));
-        let known = after(&known, &decide_at_noon(&known, std::slice::from_ref(&all)));
+        let before = known;
+        let known = after(&before, &decide_at_noon(&before, std::slice::from_ref(&all)));
+        // What took place stays, though its room declined afterwards.
+        let declined: HashSet<&OccurrenceKey> = all
+            .seen
+            .iter()
+            .filter(|occurrence| standing(occurrence) == Standing::Free(Cause::RoomDeclined))
+            .map(|occurrence| &occurrence.key)
+            .collect();
+        let took_place = |booking: &Known| {
+            declined.contains(&booking.key)
+                && booking.state == BookingState::Confirmed
+                && booking.details.window.ends_at() <= at(NOON)
+                && before.contains(booking)
+        };
         let ours: BTreeMap<_, _> = known
             .iter()
             .filter(|booking| booking.state.blocks() && booking.state != BookingState::Requested)
+            .filter(|booking| !took_place(booking))
             .map(|booking| (&booking.key, booking.details.window))
             .collect();
         let theirs: BTreeMap<_, _> = all

@@ -80,6 +80,7 @@ fn titles_are_kept_only_where_the_tenant_stores_them() {
     let rules = Rules {
         users: &users,
         own_subjects: &[],
+        signed: &HashMap::new(),
         store_titles: true,
         now: at(NOON),
     };

@@ -1,0 +1,15 @@
+//! Persons leave bookings (B13): some days after their end where the tenant wishes it, and in any case when
+//! their link is removed or the user is deleted.
+//!
+//! A person is in: the booking's booker, mail, title, calendar and who declined it; its history; the earlier changes of its
+//! object (here `booking.changes`, in notification its log); and the id of the request that made it. All
+//! of them are rewritten in the transaction in which the person leaves, notification's log when it hears of it
+//! (`ObjectChanged.forgotten`). A listing of Google's brings nobody back (`mirror/forgotten.rs`).
+//!
+//! What is left for a while: a message parked on the broker holds a user's id until it is sent again or dropped.
+
+mod job;
+mod leave;
+
+pub use job::{anonymise, run};
+pub use leave::{drop_google_writes, forget_changes, persons_leave};

@@ -1,0 +1,65 @@
+//! How long a call that waits for Google may wait.
+
+use std::time::Duration;
+
+use tonic::Request;
+
+/// When the caller does not say.
+const DEFAULT: Duration = Duration::from_secs(5);
+/// However long the caller would wait.
+const LONGEST: Duration = Duration::from_mins(1);
+/// The answer has to be there before the caller hangs up.
+const MARGIN: Duration = Duration::from_millis(200);
+
+/// How long the call may wait: until shortly before its caller's deadline.
+pub(super) fn of<T>(request: &Request<T>) -> Duration {
+    let given = request.metadata().get("grpc-timeout");
+    let given = given.and_then(|text| read(text.to_str().ok()?));
+    given.map_or(DEFAULT, |given| given.saturating_sub(MARGIN).min(LONGEST))
+}
+
+/// `grpc-timeout` as the protocol says: up to eight digits and a unit.
+fn read(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 {
+        return None;
+    }
+    let count: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(count * 3600)),
+        "M" => Some(Duration::from_secs(count * 60)),
+        "S" => Some(Duration::from_secs(count)),
+        "m" => Some(Duration::from_millis(count)),
+        "u" => Some(Duration::from_micros(count)),
+        "n" => Some(Duration::from_nanos(count)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(None, DEFAULT)]
+    #[case::seconds(Some("3S"), Duration::from_millis(2_800))]
+    #[case::microseconds(Some("9999999u"), Duration::from_micros(9_799_999))]
+    #[case::hours(Some("2H"), LONGEST)]
+    #[case::too_short(Some("100m"), Duration::ZERO)]
+    #[case::garbage(Some("soon"), DEFAULT)]
+    #[case::empty(Some(""), DEFAULT)]
+    #[case::too_many_digits(Some("123456789S"), DEFAULT)]
+    fn a_call_waits_until_shortly_before_its_deadline(
+        #[case] given: Option<&'static str>,
+        #[case] expected: Duration,
+    ) {
+        let mut request = Request::new(());
+        if let Some(given) = given {
+            let given = given.parse().unwrap();
+            request.metadata_mut().insert("grpc-timeout", given);
+        }
+        assert_eq!(of(&request), expected);
+    }
+}

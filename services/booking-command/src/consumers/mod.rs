@@ -1,0 +1,12 @@
+//! What this service hears from the broker: a file for each message.
+
+mod google_write_requested;
+
+use crate::writing::Writer;
+
+/// Handles messages.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// Writes to Google.
+    pub(crate) writer: Writer,
+}

@@ -1,0 +1,130 @@
+//! What mails say: the templates in `templates/mail/`, one for each kind and language. Their first line is
+//! the subject, the body follows after an empty one.
+//!
+//! They are compiled in, so a template that names something that is not there does not build. Texts are
+//! plain: nothing in them is markup.
+
+use askama::Template;
+use roomsync_domain::Cause;
+
+use super::{
+    facts::{BookingFacts, ConnectionFacts},
+    language::Language,
+    notices::Kind,
+};
+
+/// A mail without its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// One line.
+    pub subject: String,
+    /// Lines, the last one ended.
+    pub body: String,
+}
+
+/// What templates about a booking may name.
+struct Booking<'a> {
+    object: &'a str,
+    location: &'a str,
+    when: String,
+    zone: &'static str,
+    title: &'a str,
+    several: bool,
+    cause: Option<Cause>,
+    declined_by: DeclinedBy<'a>,
+}
+
+/// By whom a booking was declined in Flexopus.
+enum DeclinedBy<'a> {
+    Person(&'a str),
+    Device,
+    Administrator,
+    Somebody,
+}
+
+#[derive(Template)]
+enum Written<'a> {
+    #[template(path = "mail/room_lost.de.txt")]
+    RoomLostDe { it: Booking<'a> },
+    #[template(path = "mail/room_lost.en.txt")]
+    RoomLostEn { it: Booking<'a> },
+    #[template(path = "mail/booking_refused.de.txt")]
+    BookingRefusedDe { it: Booking<'a> },
+    #[template(path = "mail/booking_refused.en.txt")]
+    BookingRefusedEn { it: Booking<'a> },
+    #[template(path = "mail/booking_declined.de.txt")]
+    BookingDeclinedDe { it: Booking<'a> },
+    #[template(path = "mail/booking_declined.en.txt")]
+    BookingDeclinedEn { it: Booking<'a> },
+    #[template(path = "mail/connection_lost.de.txt")]
+    ConnectionLostDe { it: &'a ConnectionFacts },
+    #[template(path = "mail/connection_lost.en.txt")]
+    ConnectionLostEn { it: &'a ConnectionFacts },
+    #[template(path = "mail/connection_active.de.txt")]
+    ConnectionActiveDe { it: &'a ConnectionFacts },
+    #[template(path = "mail/connection_active.en.txt")]
+    ConnectionActiveEn { it: &'a ConnectionFacts },
+}
+
+/// A mail about a booking, or nothing for a kind that is about something else.
+pub fn of_booking(
+    kind: Kind,
+    facts: &BookingFacts,
+    cause: Option<Cause>,
+    several: bool,
+) -> Option<Result<Text, askama::Error>> {
+    use Language::{English, German};
+
+    let language = Language::of(&facts.locale);
+    let it = Booking {
+        object: &facts.object,
+        location: &facts.location,
+        when: language.span(facts.starts_at, facts.ends_at, facts.zone),
+        zone: facts.zone.name(),
+        title: &facts.title,
+        several,
+        cause,
+        declined_by: match facts.declined_by.as_str() {
+            _ if !facts.declined_by_mail.is_empty() => DeclinedBy::Person(&facts.declined_by_mail),
+            "device" => DeclinedBy::Device,
+            "administrator" => DeclinedBy::Administrator,
+            _ => DeclinedBy::Somebody,
+        },
+    };
+    let written = match (kind, language) {
+        (Kind::RoomLost, German) => Written::RoomLostDe { it },
+        (Kind::RoomLost, English) => Written::RoomLostEn { it },
+        (Kind::BookingRefused, German) => Written::BookingRefusedDe { it },
+        (Kind::BookingRefused, English) => Written::BookingRefusedEn { it },
+        (Kind::BookingDeclined, German) => Written::BookingDeclinedDe { it },
+        (Kind::BookingDeclined, English) => Written::BookingDeclinedEn { it },
+        (Kind::ConnectionLost | Kind::ConnectionActive, _) => return None,
+    };
+    Some(read(&written))
+}
+
+/// A mail about a connection, or nothing for a kind that is about something else.
+pub fn of_connection(kind: Kind, it: &ConnectionFacts) -> Option<Result<Text, askama::Error>> {
+    use Language::{English, German};
+
+    let written = match (kind, Language::of(&it.locale)) {
+        (Kind::ConnectionLost, German) => Written::ConnectionLostDe { it },
+        (Kind::ConnectionLost, English) => Written::ConnectionLostEn { it },
+        (Kind::ConnectionActive, German) => Written::ConnectionActiveDe { it },
+        (Kind::ConnectionActive, English) => Written::ConnectionActiveEn { it },
+        (Kind::RoomLost | Kind::BookingRefused | Kind::BookingDeclined, _) => return None,
+    };
+    Some(read(&written))
+}
+
+fn read(written: &Written<'_>) -> Result<Text, askama::Error> {
+    let text = written.render()?;
+    let (subject, body) = text.split_once('\n').unwrap_or((&text, ""));
+    Ok(Text {
+        subject: subject.trim().to_owned(),
+        body: format!("{}\n", body.trim()),
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -359,7 +359,9 @@ async fn every_date_of_a_series_is_a_booking_of_its_own(
 async fn a_change_says_when_its_push_was_received(_: PgPoolOptions, options: PgConnectOptions) {
     let world = World::start(&options).await;
     let listing = world.listing(vec![event(accepted("a", 9, 10))]);
-    apply(&world.database, &world.ring,
+    apply(
+        &world.database,
+        &world.ring,
         &Apply {
             received_at: Some(at(0)),
             ..listing

@@ -116,7 +116,13 @@ async fn a_listing_older_than_our_own_write_is_not_believed(
         listed_since: "2100-01-01T00:00:02Z".parse().unwrap(),
         ..world.listing(vec![event(cancelled("a"))])
     };
-    assert_eq!(apply(&world.database, &world.ring, &later).await.unwrap().removed, 1);
+    assert_eq!(
+        apply(&world.database, &world.ring, &later)
+            .await
+            .unwrap()
+            .removed,
+        1
+    );
 }
 
 #[sqlx::test(migrations = false)]

@@ -138,7 +138,10 @@ async fn the_import_of_the_new_address_takes_the_place_of_the_old_ones_bookings(
     );
 
     let late = world.listing(vec![everything(vec![accepted("late", 20, 21)])]);
-    assert_eq!(reason(apply(&world.database, &world.ring, &late).await), "LINK_REMOVED");
+    assert_eq!(
+        reason(apply(&world.database, &world.ring, &late).await),
+        "LINK_REMOVED"
+    );
     let again = applied(&world, &import(&world, new, vec![accepted("c", 13, 14)])).await;
     assert_eq!((again.created, again.removed), (0, 1));
     assert_eq!(due(&world).await.len(), 1);

@@ -5,8 +5,8 @@
 use std::{fs, path::PathBuf};
 
 use roomsync_messages::{
-    CalendarChanged, CalendarRefresh, ConnectionChanged, DeliveryDue, GoogleWriteRequested, LinkDue,
-    MailDue, Message, ObjectChanged, QUEUES,
+    CalendarChanged, CalendarRefresh, ConnectionChanged, DeliveryDue, GoogleWriteRequested,
+    LinkDue, MailDue, Message, ObjectChanged, QUEUES,
 };
 
 fn golden() -> PathBuf {

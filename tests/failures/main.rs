@@ -5,7 +5,7 @@
 //! parked that should not be.
 
 mod away;
-mod killed;
 mod kill_sync_worker;
+mod killed;
 mod nobody_told;
 mod point;

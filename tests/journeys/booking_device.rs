@@ -63,7 +63,10 @@ async fn a_meeting_that_the_mirror_has_not_seen_is_seen_before_a_device_books() 
     assert!(google.calls(Operation::Insert).is_empty());
     google.clear_push_faults();
     // Of this one the mirror hears.
-    scene.ana.retitle_event(&event, "Planning").expect("retitled");
+    scene
+        .ana
+        .retitle_event(&event, "Planning")
+        .expect("retitled");
     scene.cluster.finish().await;
 }
 
@@ -110,6 +113,9 @@ async fn of_a_device_and_somebody_in_google_the_later_one_goes() {
     .await;
     google.clear_push_faults();
     // Of this one the mirror hears.
-    scene.ana.retitle_event(&theirs, "Planning").expect("retitled");
+    scene
+        .ana
+        .retitle_event(&theirs, "Planning")
+        .expect("retitled");
     scene.cluster.finish().await;
 }

@@ -44,9 +44,10 @@ use roomsync_broker::Broker;
 use roomsync_google::Google;
 use roomsync_messages::GoogleWriteRequested;
 use roomsync_postgres::Database;
-use roomsync_process::{Context, Service, grpc};
+use roomsync_process::{Context, Service, Spawner, grpc};
 use roomsync_sealing::Keyring;
 use sqlx::migrate::Migrator;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::{Lender, offers::Offers};
 pub use crate::config::Config;
@@ -119,11 +120,11 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let consumer = Arc::new(consumers::Consumer {
         writer: desk.writer.clone(),
     });
-    let (consumed, reachable, stop) = (broker.clone(), database.clone(), soft.clone());
+    let (queue, reachable, stop) = (broker.clone(), database.clone(), soft.clone());
     spawner.spawn("google-write.requested", async move {
         // Without PostgreSQL every message would only climb the retry ladder.
         if reachable.wait_until_reachable(&stop).await {
-            consumed.consume::<GoogleWriteRequested, _>(consumer).await;
+            queue.consume::<GoogleWriteRequested, _>(consumer).await;
         }
     });
     spawner.spawn_critical(
@@ -148,13 +149,31 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             shutdown,
         ),
     );
+    jobs(&spawner, &config, &database, &lender, watch, &soft);
+    let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
+    spawner.spawn("relay", relay);
+    spawner.spawn(
+        "database",
+        ready::follow_database(database, database_ready, soft.clone()),
+    );
+    spawner.spawn("broker", ready::follow_broker(broker, broker_ready, soft));
+    Ok(())
+}
+
+/// Starts what goes on by itself in every replica: they meet in PostgreSQL.
+fn jobs(
+    spawner: &Spawner,
+    config: &Config,
+    database: &Database,
+    lender: &Lender,
+    watch: watch::Watch,
+    soft: &CancellationToken,
+) {
     spawner.spawn("watch", watch.run(database.clone(), soft.clone()));
     spawner.spawn(
         "looks",
         bookings::looks::run(database.clone(), config.bookings, soft.clone()),
     );
-    let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
-    spawner.spawn("relay", relay);
     spawner.spawn(
         "cleanup",
         cleanup::run(database.clone(), config.cleanup, soft.clone()),
@@ -176,10 +195,4 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         "pending links",
         links::expire::run(database.clone(), config.links, soft.clone()),
     );
-    spawner.spawn(
-        "database",
-        ready::follow_database(database, database_ready, soft.clone()),
-    );
-    spawner.spawn("broker", ready::follow_broker(broker, broker_ready, soft));
-    Ok(())
 }

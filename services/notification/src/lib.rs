@@ -83,10 +83,8 @@ pub fn service() -> Service<Config> {
 ///
 /// PostgreSQL and RabbitMQ may be away: what needs them waits and says so on `/readyz`.
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
-    let (database_ready, broker_ready) = (
-        ctx.readiness.register("database"),
-        ctx.readiness.register("broker"),
-    );
+    let database_ready = ctx.readiness.register("database");
+    let broker_ready = ctx.readiness.register("broker");
     let Context {
         config,
         shutdown,
@@ -130,7 +128,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         tasks,
         soft: soft.clone(),
     };
-    let consumer = Arc::new(ObjectChangedConsumer {
+    let log = Arc::new(ObjectChangedConsumer {
         database: database.clone(),
         gap_after: config.gap.after,
         metrics: Arc::clone(&metrics),
@@ -169,10 +167,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         "hub",
         hub.run(database.clone(), config.stream.reread, soft.clone()),
     );
-    spawner.spawn(
-        "object.changed",
-        broker.consume::<ObjectChanged, _>(consumer),
-    );
+    spawner.spawn("object.changed", broker.consume::<ObjectChanged, _>(log));
     spawner.spawn(
         "relay",
         roomsync_relay::run(database.clone(), broker.publisher(), soft.clone()),

@@ -23,9 +23,7 @@ pub mod truth;
 mod vhost;
 mod webhook_receiver;
 
-pub use app::{
-    FakeBookingApp, Heard, Journal, LinkedRoom, NewBooking, Organisation, Subscriber,
-};
+pub use app::{FakeBookingApp, Heard, Journal, LinkedRoom, NewBooking, Organisation, Subscriber};
 pub use cluster::{Cluster, ClusterBuilder, Upstream};
 pub use consent::Operator;
 pub use database::TestDatabase;

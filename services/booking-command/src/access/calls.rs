@@ -105,8 +105,7 @@ impl Lender {
                     self.lose(connection, AccessLostWhy::Withdrawn).await?;
                     return Err(connections::not_connected("lost"));
                 }
-                Refusal::ScopeMissing(error) => return Ok(Err(error)),
-                Refusal::Said(error) => return Ok(Err(error)),
+                Refusal::ScopeMissing(error) | Refusal::Said(error) => return Ok(Err(error)),
             }
         }
     }

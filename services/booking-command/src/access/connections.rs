@@ -112,7 +112,7 @@ impl Connection {
     /// Whether a purpose was granted. What a key is delegated only Google knows: asking is the way to tell.
     pub(super) fn grants(&self, purpose: Purpose) -> bool {
         let granted = |scope: &&str| self.granted_scopes.iter().any(|it| it == scope);
-        self.way == Way::Key || purpose.scopes().iter().all(|scope| granted(scope))
+        self.way == Way::Key || purpose.scopes().iter().all(granted)
     }
 }
 

@@ -52,7 +52,10 @@ pub async fn run(database: Database, config: BookingsConfig, soft: CancellationT
     let mut ticks = interval(config.look_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while soft.run_until_cancelled(ticks.tick()).await.is_some() {
-        if let Some(Err(error)) = soft.run_until_cancelled(sweep(&database, config)).await {
+        if let Some(Err(error)) = soft
+            .run_until_cancelled(Box::pin(sweep(&database, config)))
+            .await
+        {
             tracing::warn!(%error, "bookings were not looked at; next time again");
         }
     }

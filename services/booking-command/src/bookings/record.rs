@@ -165,6 +165,7 @@ pub fn snapshot_to_api(
 
 /// The columns of `booking.bookings` that make a [`Booking`], as every query here selects them.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Row {
     pub booking_id: Uuid,
     pub object_id: String,

@@ -67,7 +67,7 @@ impl Follower {
     pub(super) async fn run(mut self, reading: Reading, outlet: Outlet, soft: CancellationToken) {
         // At whatever it waits for: a display that does not read must not hold up the shutdown.
         let over = soft
-            .run_until_cancelled(self.follow(reading, &outlet))
+            .run_until_cancelled(Box::pin(self.follow(reading, &outlet)))
             .await
             .unwrap_or_else(|| told("SHUTTING_DOWN", "this instance is shutting down"));
         if let Over::Told(status) = over {

@@ -135,7 +135,7 @@ struct Standing {
     version: i64,
     zone: Tz,
     now: DateTime<Utc>,
-    /// Why nobody can book it, in the order in which CreateBooking asks.
+    /// Why nobody can book it, in the order in which `CreateBooking` asks.
     refused: Option<&'static str>,
 }
 

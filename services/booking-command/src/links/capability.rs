@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// In the order READ, DECLINE, BOOK_AS_USER, BOOK_AS_DEVICE; `-` for what it has.
+    /// In the order READ, DECLINE, `BOOK_AS_USER`, `BOOK_AS_DEVICE`; `-` for what it has.
     fn told(circumstances: &Circumstances) -> String {
         let said = Capability::ALL
             .iter()

@@ -240,7 +240,10 @@ pub(super) async fn anonymise_ended(
     // without it.
     let mut told = bookings.clone();
     told.retain(|booking| booking.google_write.is_none());
-    assign(&mut *tx, tenant, locked, bookings, |_| Some(Booker::Anonymous)).await?;
+    assign(&mut *tx, tenant, locked, bookings, |_| {
+        Some(Booker::Anonymous)
+    })
+    .await?;
     anonymise::persons_leave(tx, tenant, &ids(&told)).await?;
     Ok(true)
 }

@@ -106,7 +106,7 @@ fn administrators(sent: &[String]) -> Result<Vec<String>, CommandError> {
         return Err(CommandError::invalid(field, "at most 20 mail addresses"));
     }
     let mails = sent.iter().enumerate().map(|(index, text)| {
-        let mail = validate::mail(&format!("{field}[{index}]"), text)?;
+        let mail = validate::mail(format!("{field}[{index}]"), text)?;
         Ok(mail.as_str().to_owned())
     });
     mails.collect()

@@ -191,9 +191,8 @@ impl Writer {
     ) -> Result<Tried, WriteError> {
         let mut confirmed = has_accepted(claimed, &event);
         if place.placement == Placement::RoomCalendar {
-            let slot = match self.others(connection, claimed).await? {
-                Ok(slot) => slot,
-                Err(_) => return Err(WriteError::later()),
+            let Ok(slot) = self.others(connection, claimed).await? else {
+                return Err(WriteError::later());
             };
             if slot
                 .others

@@ -32,11 +32,7 @@ pub use self::{
     bring::Brought,
     request::{GRACE, request},
 };
-pub(crate) use self::{
-    claim::Claimed,
-    outcome::Outcome,
-    slot::blockers,
-};
+pub(crate) use self::{claim::Claimed, outcome::Outcome, slot::blockers};
 use crate::{access::Lender, config::BookingsConfig, status::CommandError};
 
 /// Writes to Google. Cheap to clone.

@@ -1,7 +1,7 @@
 //! The end of a write, in one transaction: the object's lock, the row if nobody claimed it since, what
 //! the outcome makes of it, and the message that is no longer needed.
 
-use roomsync_domain::{Actor, Booker, BookingState};
+use roomsync_domain::{Actor, Booker, BookingState, GoogleWrite};
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 use roomsync_postgres::outbox;
 use sqlx::PgConnection;
@@ -215,7 +215,7 @@ async fn note(
         claimed.tenant.as_str(),
         claimed.booking.id.0,
         claimed.epoch,
-        after.google_write.map(|it| it.as_str()),
+        after.google_write.map(GoogleWrite::as_str),
         object.now(),
         etag,
         waits,

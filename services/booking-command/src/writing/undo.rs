@@ -156,7 +156,7 @@ mod tests {
 
     const ROOM: &str = "r@resource.calendar.google.com";
 
-    fn event(change: Value) -> Event {
+    fn event(change: &Value) -> Event {
         let mut event = json!({
             "id": "e1",
             "status": "confirmed",
@@ -173,11 +173,11 @@ mod tests {
         serde_json::from_value(event).unwrap()
     }
 
-    fn guests(guests: Value) -> Value {
+    fn guests(guests: &Value) -> Value {
         json!({ "attendees": guests })
     }
 
-    fn fate_of(change: Value, taken: bool, placement: Placement) -> Fate {
+    fn fate_of(change: &Value, taken: bool, placement: Placement) -> Fate {
         let at = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
         let written = Written {
             window: TimeWindow::new(at(9), at(10)).unwrap(),
@@ -190,38 +190,38 @@ mod tests {
 
     #[rstest]
     #[case::as_we_wrote_it(json!({}), Fate::Delete)]
-    #[case::without_its_room(guests(json!([{"email": "Ada@example.com"}])), Fate::Delete)]
-    #[case::alone(guests(json!([])), Fate::Delete)]
+    #[case::without_its_room(guests(&json!([{"email": "Ada@example.com"}])), Fate::Delete)]
+    #[case::alone(guests(&json!([])), Fate::Delete)]
     #[case::with_a_title(json!({"summary": "x"}), Fate::Delete)]
     #[case::cancelled(json!({"status": "cancelled"}), Fate::Gone)]
     #[case::moved(json!({"start": {"dateTime": "1970-01-01T08:00:00Z"}}), Fate::Keep)]
     #[case::longer(json!({"end": {"dateTime": "1970-01-01T11:00:00Z"}}), Fate::Keep)]
     #[case::with_somebody(
-        guests(json!([{"email": "ada@example.com"}, {"email": "bob@example.com"}])),
+        guests(&json!([{"email": "ada@example.com"}, {"email": "bob@example.com"}])),
         Fate::Keep
     )]
     #[case::with_somebody_who_declined(
-        guests(json!([{"email": "bob@example.com", "responseStatus": "declined"}])),
+        guests(&json!([{"email": "bob@example.com", "responseStatus": "declined"}])),
         Fate::Keep
     )]
     #[case::made_a_series(json!({"recurrence": ["RRULE:FREQ=DAILY"]}), Fate::Keep)]
     #[case::guests_we_are_not_shown(json!({"attendeesOmitted": true}), Fate::Keep)]
     fn only_what_we_wrote_is_taken_back(#[case] change: Value, #[case] expected: Fate) {
-        assert_eq!(fate_of(change, false, Placement::UserCalendar), expected);
+        assert_eq!(fate_of(&change, false, Placement::UserCalendar), expected);
     }
 
     #[rstest]
     #[case::the_guest_declined(
-        guests(json!([{"email": "ada@example.com", "responseStatus": "declined"}])),
+        guests(&json!([{"email": "ada@example.com", "responseStatus": "declined"}])),
         Fate::Delete
     )]
-    #[case::the_guest_is_gone(guests(json!([{"email": ROOM, "resource": true}])), Fate::Delete)]
+    #[case::the_guest_is_gone(guests(&json!([{"email": ROOM, "resource": true}])), Fate::Delete)]
     #[case::the_guest_comes(
-        guests(json!([{"email": "ada@example.com", "responseStatus": "needsAction"}])),
+        guests(&json!([{"email": "ada@example.com", "responseStatus": "needsAction"}])),
         Fate::Keep
     )]
     #[case::another_guest_comes(
-        guests(json!([
+        guests(&json!([
             {"email": "ada@example.com", "responseStatus": "declined"},
             {"email": "bob@example.com", "responseStatus": "accepted"},
         ])),
@@ -231,12 +231,12 @@ mod tests {
         #[case] change: Value,
         #[case] expected: Fate,
     ) {
-        assert_eq!(fate_of(change, true, Placement::SharedCalendar), expected);
+        assert_eq!(fate_of(&change, true, Placement::SharedCalendar), expected);
     }
 
     #[test]
     fn a_granted_event_of_a_user_is_never_taken_back() {
-        let change = guests(json!([]));
-        assert_eq!(fate_of(change, true, Placement::UserCalendar), Fate::Keep);
+        let change = guests(&json!([]));
+        assert_eq!(fate_of(&change, true, Placement::UserCalendar), Fate::Keep);
     }
 }

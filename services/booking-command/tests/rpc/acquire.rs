@@ -24,7 +24,10 @@ fn rooms() -> Actor {
     }
 }
 
-pub(crate) async fn acquire(world: &World, units: i32) -> Result<internal::AcquireResponse, Status> {
+pub(crate) async fn acquire(
+    world: &World,
+    units: i32,
+) -> Result<internal::AcquireResponse, Status> {
     let mut request = internal::AcquireRequest {
         tenant_id: "t1".to_owned(),
         actor: Some(rooms()),

@@ -4,6 +4,12 @@
 //! They are compiled in, so a template that names something that is not there does not build. Texts are
 //! plain: nothing in them is markup.
 
+#![expect(
+    clippy::ref_binding_to_reference,
+    clippy::unnested_or_patterns,
+    reason = "what the derive of templates writes"
+)]
+
 use askama::Template;
 use roomsync_domain::Cause;
 

@@ -1,4 +1,4 @@
-//! Who consented: Google's id token, verified (OpenID Connect).
+//! Who consented: Google's id token, verified (`OpenID` Connect).
 //!
 //! Believed only when it is signed with one of Google's published keys (RS256), names us as audience and
 //! our own question by its nonce, is in its time, its mail address is verified, and it names the

@@ -57,6 +57,7 @@ pub enum ChangedItem {
 
 /// A booking without anything personal: ids only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct BookingSnapshot {
     /// Which booking.
     pub id: BookingId,

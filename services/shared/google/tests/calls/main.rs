@@ -13,8 +13,8 @@ mod directory;
 mod grants;
 mod instances;
 mod listing;
-mod people;
 mod organizer;
+mod people;
 mod watching;
 mod writing;
 

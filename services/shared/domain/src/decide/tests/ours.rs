@@ -60,8 +60,8 @@ fn an_end_that_google_shows_settles_what_was_being_declined(
 ) {
     let known = in_state(BookingState::Declining);
     let gone = Occurrence {
-        room_answer,
         cancelled,
+        room_answer,
         ..accepted("a")
     };
     let settled = [Change::End {

@@ -20,7 +20,8 @@ use tonic::Code;
 
 use crate::scene::{Scene, tomorrow};
 
-fn channel(address: SocketAddr, token: &str) -> grpc::Channel {
+/// A channel to a listener, with a token.
+pub(crate) fn channel(address: SocketAddr, token: &str) -> grpc::Channel {
     let config = grpc::ClientConfig::new(&format!("http://{address}"), token.to_owned());
     grpc::connect(&config.expect("a config")).expect("a channel")
 }
@@ -41,7 +42,7 @@ async fn settled_hints(scene: &Scene) -> i64 {
 }
 
 /// Lets one more caller in.
-fn add_caller(table: &mut toml::Table, key: toml::Table) {
+pub(crate) fn add_caller(table: &mut toml::Table, key: toml::Table) {
     let keys = table["callers"]["keys"]
         .as_array_mut()
         .expect("callers.keys");

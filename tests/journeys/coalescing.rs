@@ -156,3 +156,30 @@ async fn a_burst_while_webhook_ingest_cannot_be_reached_is_told_again() {
         .await;
     scene.cluster.finish().await;
 }
+
+/// Covers R17, D26.
+#[tokio::test]
+async fn what_comes_during_a_rest_is_taken_up_when_it_is_over_and_not_by_the_slow_sweep() {
+    let cluster = Cluster::builder("woken after a rest")
+        // Longer than any wait of this test: whoever is left to it comes too late.
+        .set(Service::SyncWorker, "sync.sweep", "60s")
+        .set(Service::SyncWorker, "sync.pause", "2s").set(Service::SyncWorker, "sync.wake", "60s")
+        .with_every_push("a lost one would have to wait for the slow sweep")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let (event, _) = scene.given_meeting(9).await;
+    // Two bursts, the second one within the rest after the pull of the first.
+    let mut last = tomorrow(9);
+    for times in [3, 6] {
+        last = move_about(&scene, &event, times);
+        let began = Instant::now();
+        scene
+            .wait_booking("the last place", last, BookingState::Confirmed)
+            .await;
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(10), "it took {took:?}");
+    }
+    assert_eq!(last, tomorrow(12) + TimeDelta::minutes(6));
+    scene.cluster.finish().await;
+}

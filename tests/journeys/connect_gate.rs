@@ -1,10 +1,13 @@
 //! Without the module nothing of the integration can be used.
 
 use roomsync_proto::integration::v1 as api;
-use roomsync_testkit::{Cluster, app::Organisation};
+use roomsync_testkit::{
+    Cluster, FakeBookingApp, NewBooking,
+    app::{Organisation, administrator, device, user},
+};
 use tonic::Code;
 
-use crate::connect_refused::refused;
+use crate::{connect_refused::refused, scene::tomorrow};
 
 const TENANT: &str = "acme";
 
@@ -115,6 +118,9 @@ async fn without_the_module_every_call_of_the_integration_says_so() {
         AcknowledgeResetRequest { link_id: link_id() }
     );
 
+    app.given_user(TENANT, "u-ana", "ana@acme.example").await;
+    nothing_is_booked(app).await;
+
     let asked = cluster.google().ledger();
     assert!(asked.is_empty(), "google is not even asked: {asked:?}");
 
@@ -125,4 +131,25 @@ async fn without_the_module_every_call_of_the_integration_says_so() {
         .await;
     connected.expect("connected");
     cluster.finish().await;
+}
+
+/// Booking and ending bookings are no different, for whomever, and a display offers nothing.
+async fn nothing_is_booked(app: &FakeBookingApp) {
+    let wishes = [
+        NewBooking::by_user("aquarium", tomorrow(9), "u-ana"),
+        NewBooking::by_device("aquarium", tomorrow(9), "door-1"),
+    ];
+    for wish in wishes {
+        let answer = app.create_booking(TENANT, wish).await;
+        refused(answer, Code::FailedPrecondition, "MODULE_MISSING", &[]);
+    }
+    let booking = "01890a5d-ac96-774b-bcce-b302099a8057";
+    for who in [user("u-ana"), device("door-1"), administrator("u-ana")] {
+        let answer = app.delete_booking(TENANT, booking, who, false).await;
+        refused(answer, Code::FailedPrecondition, "MODULE_MISSING", &[]);
+    }
+    let mut display = app.display(TENANT, "aquarium").await.expect("WatchObject");
+    let shown = display.next().await.expect("a state");
+    assert!(shown.free && shown.book_now.is_empty(), "{shown:?}");
+    assert_eq!(shown.book_now_reason, "MODULE_MISSING");
 }

@@ -6,9 +6,11 @@
 //! subscriber's stream, Google's calendars. It ends with `cluster.finish()`, which asserts that
 //! both sides agree and nothing is left in a queue.
 
+mod alternatives;
 mod anonymise;
 mod bad_input;
 mod booking_device;
+mod booking_input;
 mod booking_refused;
 mod booking_shared;
 mod booking_trouble;
@@ -19,7 +21,9 @@ mod connect;
 mod connect_again;
 mod connect_gate;
 mod connect_refused;
+mod connect_scopes;
 mod connect_takeover;
+mod connect_waiting;
 mod contention;
 mod declining;
 mod declining_series;
@@ -27,6 +31,7 @@ mod declining_troubles;
 mod device_bookings;
 mod disconnect;
 mod display;
+mod ending_input;
 mod full_sync;
 mod guest_leaves;
 mod healing;
@@ -45,6 +50,7 @@ mod people;
 mod private;
 mod read_only;
 mod refusals;
+mod resets;
 mod room_answers;
 mod room_owners;
 mod rooms;
@@ -55,6 +61,8 @@ mod series_moves;
 mod series_parts;
 mod status;
 mod undecided;
+mod unknown_bookers;
+mod untouched;
 mod watch;
 mod webhooks;
 mod weekly;

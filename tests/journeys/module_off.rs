@@ -1,12 +1,17 @@
 //! A tenant whose module is turned off while it is connected (D23).
 
-use google_sim::NewEvent;
+use google_sim::{NewEvent, Operation};
 use roomsync_process::grpc;
 use roomsync_proto::{
     booking::v1::BookingState,
     integration::v1::{ConnectionState, TenantSettings},
 };
-use roomsync_testkit::{Cluster, NewBooking, SOON, Service, eventually};
+use roomsync_testkit::{
+    Cluster, NewBooking, SOON, Service,
+    app::{administrator, user},
+    eventually,
+};
+use tonic::{Code, Status};
 
 use crate::{
     disconnect::{count, kept, wait_connection},
@@ -19,18 +24,49 @@ async fn while_the_module_is_off_nothing_is_synced_or_booked_and_on_again_everyt
 {
     let scene = Scene::new("module off and on").await;
     let (app, google) = (scene.cluster.app(), scene.cluster.google());
-    scene.given_meeting(9).await;
+    let (_, booking) = scene.given_meeting(9).await;
+    let mut display = app.display("acme", "aquarium").await.expect("WatchObject");
+    display
+        .wait_for("what may be booked", |it| !it.book_now.is_empty())
+        .await;
     app.put_tenant("acme", false, TenantSettings::default())
         .await;
+    let dark = display
+        .wait_for("that nothing may be booked", |it| it.book_now.is_empty())
+        .await;
+    assert!(dark.free, "{dark:?}");
+    assert_eq!(dark.book_now_reason, "MODULE_MISSING");
+    assert_eq!(
+        dark.next.map(|next| next.booking_id).as_ref(),
+        Some(&booking.booking_id),
+        "what was there is shown"
+    );
 
-    let refused = app.connection_status("acme").await.expect_err("it is off");
-    assert_eq!(grpc::reason(&refused).as_deref(), Some("MODULE_MISSING"));
-    let wish = NewBooking::by_user("aquarium", tomorrow(14), "u-ana");
-    let refused = app
-        .create_booking("acme", wish)
-        .await
-        .expect_err("it is off");
-    assert_eq!(grpc::reason(&refused).as_deref(), Some("MODULE_MISSING"));
+    let is_off = |status: Status| {
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(grpc::reason(&status).as_deref(), Some("MODULE_MISSING"));
+    };
+    is_off(app.connection_status("acme").await.expect_err("it is off"));
+    let wishes = [
+        NewBooking::by_user("aquarium", tomorrow(14), "u-ana"),
+        NewBooking::by_device("aquarium", tomorrow(14), "door-1"),
+    ];
+    for wish in wishes {
+        is_off(
+            app.create_booking("acme", wish)
+                .await
+                .expect_err("it is off"),
+        );
+    }
+    for who in [user("u-ana"), administrator("u-ana")] {
+        let id = &booking.booking_id;
+        let answer = app.delete_booking("acme", id, who, false).await;
+        is_off(answer.expect_err("it is off"));
+    }
+    let written = [Operation::Insert, Operation::Patch, Operation::Delete];
+    for operation in written {
+        assert!(google.calls(operation).is_empty(), "{operation:?}");
+    }
 
     let sent = google.pushes().len();
     let meeting = NewEvent::timed(tomorrow(11), tomorrow(12)).in_room(scene.room.room.mail());
@@ -44,6 +80,7 @@ async fn while_the_module_is_off_nothing_is_synced_or_booked_and_on_again_everyt
             .then_some(())
     });
     pushed.await.expect("a push");
+    scene.cluster.calm().await;
     assert_eq!(
         scene.listed().await.len(),
         1,
@@ -54,6 +91,9 @@ async fn while_the_module_is_off_nothing_is_synced_or_booked_and_on_again_everyt
         .await;
     scene
         .wait_booking("what was missed", tomorrow(11), BookingState::Confirmed)
+        .await;
+    display
+        .wait_for("what may be booked again", |it| !it.book_now.is_empty())
         .await;
     scene.cluster.finish().await;
 }

@@ -142,13 +142,11 @@ async fn a_connection_that_cannot_be_says_which_subject_and_why() {
         .org
         .delegate(&organisation.account, &[scopes::RESOURCES_READONLY])
         .expect("a part");
-    let refused = connect(organisation.key_json(), admin, "")
-        .await
-        .expect_err("a scope misses");
-    assert_eq!(reason(&refused), "ROOMS_SUBJECT_REFUSED");
+    let waits = connect(organisation.key_json(), admin, "").await;
+    let status = waits.expect("a scope misses").status.expect("a status");
     assert_eq!(
-        grpc::metadata(&refused, "why").as_deref(),
-        Some("scope_not_delegated")
+        (status.state(), status.reason.as_str()),
+        (ConnectionState::Connecting, "NOT_DELEGATED")
     );
 
     organisation

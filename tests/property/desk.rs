@@ -31,7 +31,7 @@ use crate::{
 const USERS: [&str; 3] = ["u-ana", "u-ben", "u-gus"];
 const DEVICES: [&str; 2] = ["door-1", "door-2"];
 
-/// Refusals of CreateBooking that sequences may earn.
+/// Refusals of `CreateBooking` that sequences may earn.
 const REFUSED_TO_BOOK: [&str; 4] = [
     "SLOT_TAKEN",
     // In the past.
@@ -40,7 +40,7 @@ const REFUSED_TO_BOOK: [&str; 4] = [
     "GOOGLE_BUSY",
     "GOOGLE_UNAVAILABLE",
 ];
-/// The same of DeleteBooking.
+/// The same of `DeleteBooking`.
 const REFUSED_TO_DELETE: [&str; 6] = [
     "NOT_YOURS",
     "DECLINE_NOT_ALLOWED",
@@ -50,9 +50,15 @@ const REFUSED_TO_DELETE: [&str; 6] = [
     "NOT_A_SERIES",
 ];
 
+/// Who waits no longer than this may hang up before the request is stored.
+const HASTY: Duration = Duration::from_secs(1);
+/// How long somebody waits who wants to know what became of it.
+const PATIENT: Duration = Duration::from_secs(10);
+
 enum Answered {
     Booked {
         wish: usize,
+        hasty: bool,
         answer: Box<Result<CreateBookingResponse, Status>>,
     },
     Deleted(Box<Result<Booking, Status>>),
@@ -66,6 +72,8 @@ pub(crate) struct Desk<'a> {
     wishes: Vec<NewBooking>,
     /// The bookings that a request id was answered with.
     pub(crate) answered: BTreeMap<String, BTreeSet<String>>,
+    /// Wishes whose caller hung up before anybody answered.
+    unheard: BTreeSet<usize>,
     calls: JoinSet<Answered>,
 }
 
@@ -84,6 +92,7 @@ impl<'a> Desk<'a> {
             linked,
             wishes: Vec::new(),
             answered: BTreeMap::new(),
+            unheard: BTreeSet::new(),
             calls: JoinSet::new(),
         };
         desk.allow_declining(false).await;
@@ -117,12 +126,13 @@ impl<'a> Desk<'a> {
                     new.until(start + TimeDelta::minutes(15 * quarters))
                         .waiting(Duration::from_millis(patience)),
                 );
-                self.book(self.wishes.len() - 1);
+                self.book(self.wishes.len() - 1, Duration::from_millis(patience));
                 meanwhile
             }
             Deed::Again { wish, meanwhile } => {
                 if !self.wishes.is_empty() {
-                    self.book(wish % self.wishes.len());
+                    let wish = wish % self.wishes.len();
+                    self.book(wish, self.wishes[wish].patience);
                 }
                 meanwhile
             }
@@ -151,18 +161,32 @@ impl<'a> Desk<'a> {
     }
 
     /// Waits until every call has been answered.
-    pub(crate) async fn hear_all(&mut self, tally: &mut Tally) -> Result<(), TestCaseError> {
+    async fn hear_all(&mut self, tally: &mut Tally) -> Result<(), TestCaseError> {
         while let Some(answered) = self.calls.join_next().await {
             self.hear(answered, tally)?;
         }
         Ok(())
     }
 
-    fn book(&mut self, wish: usize) {
+    /// The same, and who hung up too early asks what became of the wish, as the contract says.
+    pub(crate) async fn answer_all(&mut self, tally: &mut Tally) -> Result<(), TestCaseError> {
+        self.hear_all(tally).await?;
+        for wish in std::mem::take(&mut self.unheard) {
+            self.book(wish, PATIENT);
+        }
+        self.hear_all(tally).await
+    }
+
+    fn book(&mut self, wish: usize, patience: Duration) {
         let (app, new) = (self.app.clone(), self.wishes[wish].clone());
+        let (new, hasty) = (new.waiting(patience), patience < HASTY);
         self.calls.spawn(async move {
             let answer = Box::new(app.create_booking(TENANT, new).await);
-            Answered::Booked { wish, answer }
+            Answered::Booked {
+                wish,
+                hasty,
+                answer,
+            }
         });
     }
 
@@ -198,7 +222,18 @@ impl<'a> Desk<'a> {
     ) -> Result<(), TestCaseError> {
         let answered = answered.map_err(|error| fail(format!("a call died: {error}")))?;
         let (rpc, refusals, answer) = match answered {
-            Answered::Booked { wish, answer } => {
+            Answered::Booked {
+                wish,
+                hasty: true,
+                answer,
+            } if is_too_late(&answer) => {
+                self.unheard.insert(wish);
+                *tally
+                    .entry("CreateBooking too late".to_owned())
+                    .or_default() += 1;
+                return Ok(());
+            }
+            Answered::Booked { wish, answer, .. } => {
                 let booking = answer.map(|answer| answer.booking.unwrap_or_default());
                 if let Ok(booking) = &booking {
                     let request = self.wishes[wish].request_id.clone();
@@ -211,8 +246,6 @@ impl<'a> Desk<'a> {
         };
         let word = match answer {
             Ok(booking) => said(&booking),
-            // Nobody knows what became of it: both sides have to agree all the same.
-            Err(status) if status.code() == Code::DeadlineExceeded => "nothing in time".to_owned(),
             Err(status) => {
                 let reason = grpc::reason(&status).unwrap_or_default();
                 if !refusals.contains(&reason.as_str()) {
@@ -224,6 +257,11 @@ impl<'a> Desk<'a> {
         *tally.entry(format!("{rpc} answers {word}")).or_default() += 1;
         Ok(())
     }
+}
+
+/// Storing a request takes its time, too: a caller who hangs up before that hears nothing.
+fn is_too_late(answer: &Result<CreateBookingResponse, Status>) -> bool {
+    matches!(answer, Err(status) if status.code() == Code::DeadlineExceeded)
 }
 
 /// The state, and why.

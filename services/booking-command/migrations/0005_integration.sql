@@ -9,7 +9,9 @@ ALTER TABLE booking.connections
     ADD COLUMN delegated boolean NOT NULL DEFAULT false, -- a consented connection may use the operator's service account
     ADD COLUMN shared_calendar text,                     -- id of the calendar "Flexopus", once it is made
     ADD COLUMN disconnecting_since timestamptz,
-    ADD COLUMN disconnect_until timestamptz;             -- the claim of whoever goes on with disconnecting
+    ADD COLUMN disconnect_until timestamptz,             -- the claim of whoever goes on with disconnecting
+    ADD COLUMN retry_at timestamptz,                     -- connecting: when the key is proved again, or the claim of whoever does
+    ADD COLUMN retries integer NOT NULL DEFAULT 0;       -- connecting: how often it was
 
 -- Consents that were begun. The state itself is not stored.
 CREATE TABLE booking.consents (

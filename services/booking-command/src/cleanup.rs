@@ -43,6 +43,9 @@ pub async fn sweep(database: &Database, config: CleanupConfig) -> Result<(), sql
     while forget_requests(database, requests, config.batch).await? == rows(config.batch) {}
     let now = before(Duration::ZERO).await?;
     while forget_unknown_bookers(database, now, config.batch).await? == rows(config.batch) {}
+    // Of subjects that are not used any more; each names an address. The hour is for whoever fetches one now.
+    let tokens = before(Duration::from_hours(1)).await?;
+    while forget_tokens(database, tokens, config.batch).await? == rows(config.batch) {}
     // Buckets fill within a minute: one that was not used for a day says nothing that a new one
     // would not say, and the longest closing is an hour.
     let buckets = before(Duration::from_hours(24)).await?;
@@ -131,6 +134,31 @@ async fn forget_consents(
             SELECT state_hash
             FROM booking.consents
             WHERE expires_at < $1
+            LIMIT $2
+            FOR UPDATE SKIP LOCKED
+        )
+        ",
+        before,
+        batch,
+    )
+    .execute(database.pool());
+    let done = database.answer(query).await?;
+    Ok(done.rows_affected())
+}
+
+async fn forget_tokens(
+    database: &Database,
+    before: DateTime<Utc>,
+    batch: i64,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query!(
+        "
+        -- booking.cleanup.access_tokens
+        DELETE FROM booking.access_tokens
+        WHERE (tenant_id, purpose, subject) IN (
+            SELECT tenant_id, purpose, subject
+            FROM booking.access_tokens
+            WHERE coalesce(greatest(expires_at, refreshing_until, refused_until), '-infinity') < $1
             LIMIT $2
             FOR UPDATE SKIP LOCKED
         )

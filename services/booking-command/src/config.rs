@@ -38,6 +38,8 @@ pub struct Config {
     pub sealing: SealingConfig,
     /// Connecting by an administrator's consent.
     pub consent: ConsentConfig,
+    /// Keys that are not delegated yet.
+    pub connect: ConnectConfig,
     /// Booking as users by the operator's service account.
     pub delegation: DelegationConfig,
     /// Google's limits.
@@ -56,6 +58,21 @@ pub struct Config {
     pub anonymise: AnonymiseConfig,
     /// What is forgotten when.
     pub cleanup: CleanupConfig,
+}
+
+/// Keys that are not delegated yet.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectConfig {
+    /// How soon one is proved again at first, and how often it is looked for those that are due.
+    #[serde(with = "humantime_serde")]
+    pub retry_every: Duration,
+    /// How long until the tenant is disconnected again.
+    #[serde(with = "humantime_serde")]
+    pub give_up_after: Duration,
+    /// How long a claim of one of them lasts.
+    #[serde(with = "humantime_serde")]
+    pub claim: Duration,
 }
 
 /// Ending a connection.
@@ -109,6 +126,12 @@ pub struct BookingsConfig {
     /// How long a claim of one write to Google lasts.
     #[serde(with = "humantime_serde")]
     pub claim: Duration,
+    /// How often writes are looked for that nobody works on any more.
+    #[serde(with = "humantime_serde")]
+    pub ask_again_every: Duration,
+    /// How long nobody may have tried a write before it is asked for again.
+    #[serde(with = "humantime_serde")]
+    pub ask_again_after: Duration,
 }
 
 /// Links.
@@ -211,8 +234,13 @@ impl ServiceConfig for Config {
             ("bookings", "undecided_after", self.bookings.undecided_after),
             ("bookings", "look_every", self.bookings.look_every),
             ("bookings", "claim", self.bookings.claim),
+            ("bookings", "ask_again_every", self.bookings.ask_again_every),
+            ("bookings", "ask_again_after", self.bookings.ask_again_after),
             ("links", "pending_for", self.links.pending_for),
             ("links", "look_every", self.links.look_every),
+            ("connect", "retry_every", self.connect.retry_every),
+            ("connect", "give_up_after", self.connect.give_up_after),
+            ("connect", "claim", self.connect.claim),
             ("disconnect", "look_every", self.disconnect.look_every),
             ("disconnect", "claim", self.disconnect.claim),
             ("anonymise", "every", self.anonymise.every),
@@ -282,11 +310,24 @@ mod tests {
     #[case("ROOMSYNC__DELEGATION__KEY", "{}", "delegation.key")]
     #[case("ROOMSYNC__ANONYMISE__BATCH", "0", "anonymise.batch")]
     #[case("ROOMSYNC__ANONYMISE__EVERY", "0s", "anonymise.every")]
+    #[case("ROOMSYNC__CONNECT__RETRY_EVERY", "0s", "connect.retry_every")]
+    #[case("ROOMSYNC__CONNECT__GIVE_UP_AFTER", "0s", "connect.give_up_after")]
+    #[case("ROOMSYNC__CONNECT__CLAIM", "0s", "connect.claim")]
     #[case("ROOMSYNC__DISCONNECT__CLAIM", "0s", "disconnect.claim")]
     #[case("ROOMSYNC__MODULE__KEEP_FOR", "long", "module.keep_for")]
     #[case("ROOMSYNC__LINKS__PENDING_FOR", "0s", "links.pending_for")]
     #[case("ROOMSYNC__LINKS__LOOK_EVERY", "0s", "links.look_every")]
     #[case("ROOMSYNC__BOOKINGS__LOOK_EVERY", "0s", "bookings.look_every")]
+    #[case(
+        "ROOMSYNC__BOOKINGS__ASK_AGAIN_EVERY",
+        "0s",
+        "bookings.ask_again_every"
+    )]
+    #[case(
+        "ROOMSYNC__BOOKINGS__ASK_AGAIN_AFTER",
+        "0s",
+        "bookings.ask_again_after"
+    )]
     #[case(
         "ROOMSYNC__SYNC_BY_HAND__AT_MOST_EVERY",
         "often",

@@ -108,6 +108,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         database: database.clone(),
         lender: lender.clone(),
         watch: watch.clone(),
+        turns: bookings::turns::Turns::default(),
         writer: writing::Writer {
             database: database.clone(),
             lender: lender.clone(),
@@ -175,12 +176,20 @@ fn jobs(
         bookings::looks::run(database.clone(), config.bookings, soft.clone()),
     );
     spawner.spawn(
+        "ask again",
+        writing::run(database.clone(), config.bookings, soft.clone()),
+    );
+    spawner.spawn(
         "cleanup",
         cleanup::run(database.clone(), config.cleanup, soft.clone()),
     );
     spawner.spawn(
         "anonymise",
         anonymise::run(database.clone(), config.anonymise, soft.clone()),
+    );
+    spawner.spawn(
+        "connecting",
+        access::connecting::run(lender.clone(), config.connect, soft.clone()),
     );
     spawner.spawn(
         "disconnect",

@@ -1,4 +1,4 @@
-//! CompleteConnect, between each two of its steps: the tenant is connected once or not at all, nothing
+//! `CompleteConnect`, between each two of its steps: the tenant is connected once or not at all, nothing
 //! half done is left, and what the administrator does next (the same again, or from the start) connects.
 
 use google_sim::Operation;

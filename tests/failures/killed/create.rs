@@ -1,4 +1,4 @@
-//! CreateBooking, between each two of its steps: exactly one event and one booking, whoever goes on,
+//! `CreateBooking`, between each two of its steps: exactly one event and one booking, whoever goes on,
 //! and whether or not the caller asks again.
 
 use std::time::Duration;
@@ -39,7 +39,7 @@ const ANSWERED: At = At::Statement(
 /// Dies at one place; nobody asks again until it is confirmed.
 async fn dies_and_is_booked(name: &str, at: At, successor: Successor) {
     let scene = Scene::new(name, successor).await;
-    let wish = scene.wish();
+    let wish = Scene::wish();
     dies_and_is_booked_once(scene, at, wish).await;
 }
 
@@ -92,7 +92,7 @@ async fn booked_once(scene: &Scene, wish: &NewBooking, booking: &Booking) {
 #[tokio::test]
 async fn killed_before_anything_is_stored_nothing_is_booked_until_it_is_asked_again() {
     let mut scene = Scene::new("create not stored", Successor::Itself).await;
-    let wish = scene.wish();
+    let wish = Scene::wish();
     let stop = scene.stop(NOT_STORED).await;
     let asked = wish.clone();
     scene.calls(async move |app| drop(app.create_booking(TENANT, asked).await));
@@ -172,7 +172,7 @@ async fn killed_after_a_devices_event_is_made_there_is_one_event() {
 #[tokio::test]
 async fn killed_before_the_message_is_taken_from_the_queue_it_is_done_again_without_effect() {
     let mut scene = Scene::new("create acknowledged", Successor::Itself).await;
-    let wish = scene.wish();
+    let wish = Scene::wish();
     // The first death leaves the write to the queue, the second one stands in the consumer.
     let stop = scene.stop(STORED).await;
     let asked = wish.clone();

@@ -1,4 +1,4 @@
-//! DeleteBooking, between each two of its steps: the room is freed once, the organiser's event stays as
+//! `DeleteBooking`, between each two of its steps: the room is freed once, the organiser's event stays as
 //! it is, the booking is removed.
 
 use google_sim::{NewEvent, Operation};

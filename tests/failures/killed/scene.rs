@@ -161,7 +161,7 @@ impl Scene {
     }
 
     /// Ana's wish, at nine.
-    pub(super) fn wish(&self) -> NewBooking {
+    pub(super) fn wish() -> NewBooking {
         NewBooking::by_user(OBJECT, tomorrow(9), "u-ana").waiting(Duration::from_secs(2))
     }
 

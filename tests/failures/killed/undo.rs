@@ -32,7 +32,7 @@ async fn scene(name: &str) -> Scene {
 /// A booking whose event waits for its room.
 async fn pending(scene: &Scene) -> (String, String) {
     let app = scene.cluster.app();
-    let asked = app.create_booking(TENANT, scene.wish()).await;
+    let asked = app.create_booking(TENANT, Scene::wish()).await;
     let booking = asked.expect("taken").booking.expect("a booking");
     assert_eq!(booking.state(), BookingState::Pending, "{booking:?}");
     let event = booking.booking_id.replace('-', "");

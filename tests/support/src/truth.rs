@@ -14,6 +14,7 @@ use crate::app::instant;
 
 /// A booking as both sides can say it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Occupied {
     start: DateTime<Utc>,
     end: DateTime<Utc>,
@@ -22,6 +23,8 @@ pub struct Occupied {
     private: bool,
     /// The user's id, or nobody's; left out by a [`Truth`] that knows no people.
     booker: Option<String>,
+    /// Whose it may be instead: only who followed the booking that was made in Flexopus knows.
+    or_booker: Option<String>,
     /// It was declined after it was over, or before: only who saw it in time knows that it took place, so
     /// roomsync may have it, or not.
     perhaps: bool,
@@ -31,6 +34,30 @@ impl Occupied {
     /// Whether the room has accepted, or is the organizer itself.
     pub fn is_confirmed(&self) -> bool {
         self.confirmed
+    }
+
+    /// With the booker that roomsync names, of those who may be it.
+    fn as_told_by(&self, ours: &[Self]) -> Self {
+        let by = |booker: &Option<String>| Self {
+            booker: booker.clone(),
+            or_booker: None,
+            ..self.clone()
+        };
+        let is_told = |one: &Self| {
+            let mut ours = ours.iter();
+            ours.any(|other| {
+                Self {
+                    perhaps: one.perhaps,
+                    ..other.clone()
+                } == *one
+            })
+        };
+        let (first, other) = (by(&self.booker), by(&self.or_booker));
+        if self.or_booker.is_some() && !is_told(&first) && is_told(&other) {
+            other
+        } else {
+            first
+        }
     }
 
     /// Whether both take place at one time.
@@ -158,7 +185,9 @@ impl Truth {
 
 /// Both sides in words, where they differ.
 pub fn difference(ours: &[Occupied], theirs: &[Occupied]) -> Option<String> {
-    let (perhaps, theirs): (Vec<_>, Vec<_>) = theirs.iter().cloned().partition(|it| it.perhaps);
+    let theirs = theirs.iter().map(|one| one.as_told_by(ours));
+    let (perhaps, mut theirs): (Vec<_>, Vec<_>) = theirs.partition(|it| it.perhaps);
+    theirs.sort();
     let mut ours = ours.to_vec();
     for one in perhaps {
         let taken = Occupied {
@@ -245,6 +274,7 @@ fn occupied(event: &Value, room: &str, people: Option<&People>) -> Option<Occupi
         confirmed,
         private: !matches!(visibility, "default" | "public"),
         booker: people.map(|people| whose(event, people)),
+        or_booker: people.and_then(|_| followed(event)),
         perhaps: false,
     })
 }
@@ -293,6 +323,23 @@ fn made_for(event: &Value) -> Option<String> {
     (event["id"] == booking.replace('-', "")).then(|| who.to_owned())
 }
 
+/// For whom Flexopus made an event that is something else by now: one date of a series, or of what was split
+/// off it, or somebody's to whom it was handed over. The booking stays whose it was where it goes on, and
+/// dates that came later are not: on the calendar they look alike.
+fn followed(event: &Value) -> Option<String> {
+    let said = event["extendedProperties"]["shared"]["flexopus"].as_str()?;
+    let (booking, rest) = said.strip_prefix("v1.")?.split_once('.')?;
+    let (_, who) = rest.rsplit_once('.')?.0.split_once(':')?;
+    let booking = booking.replace('-', "");
+    let mut ids = ["id", "recurringEventId"].iter();
+    ids.any(|field| {
+        event[field]
+            .as_str()
+            .is_some_and(|id| id.starts_with(&booking))
+    })
+    .then(|| who.to_owned())
+}
+
 fn booked(booking: &Booking, with_people: bool) -> Option<Occupied> {
     let window = booking.window.as_ref()?;
     let confirmed = match booking.state() {
@@ -311,6 +358,7 @@ fn booked(booking: &Booking, with_people: bool) -> Option<Occupied> {
         confirmed,
         private: booking.private,
         booker: with_people.then_some(booker),
+        or_booker: None,
         perhaps: false,
     })
 }
@@ -447,6 +495,27 @@ mod tests {
         );
         let once = [taken.clone(), taken];
         assert!(difference(&once, &[perhaps]).is_some(), "once, not twice");
+    }
+
+    #[test]
+    fn a_date_of_a_series_that_was_made_of_ours_may_have_kept_its_booker() {
+        let people = People::default();
+        let date = json!({
+            "id": "0197ab_20260301T090000Z",
+            "recurringEventId": "0197ab",
+            "organizer": { "email": ROOM },
+            "extendedProperties": { "shared": { "flexopus": "v1.0197-ab.d:door.1.mac" } },
+        });
+        let date = occupied(&event(None, &date), ROOM, Some(&people)).unwrap();
+        let told = |booker: &str| Occupied {
+            booker: Some(booker.to_owned()),
+            or_booker: None,
+            ..date.clone()
+        };
+        let against = |booker| difference(&[told(booker)], std::slice::from_ref(&date));
+        assert_eq!(against("door.1"), None);
+        assert_eq!(against("nobody"), None);
+        assert!(against("u-ana").is_some());
     }
 
     #[test]

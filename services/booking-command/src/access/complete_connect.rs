@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::{
+    activate::NewConnection,
     begin_connect::disconnecting,
     connect,
-    connections::{self, Connection, NewConnection, Way},
+    connections::{self, Connection, Way},
     consent_scopes,
     consents::{self, Claimed},
     lender::{Lender, fault, unavailable},
@@ -101,7 +102,11 @@ impl Try<'_> {
         if let Err(error) = &done
             && !matches!(
                 error,
-                CommandError::Unavailable { .. }
+                // Somebody else is proving the same grant by now.
+                CommandError::Precondition {
+                    reason: "STATE_UNKNOWN",
+                    ..
+                } | CommandError::Unavailable { .. }
                     | CommandError::Exhausted { .. }
                     | CommandError::Database(_)
                     | CommandError::Internal(_)
@@ -286,8 +291,8 @@ async fn another_organisation(
     };
     match connection.state.as_str() {
         "disconnecting" => return Err(disconnecting()),
-        // Addresses were kept, but nothing hangs on them any more.
-        "disconnected" => return Ok(()),
+        // Addresses were kept, but nothing hangs on them any more, or again.
+        "disconnected" | "connecting" => return Ok(()),
         _ => {}
     }
     if connection.domain != domain && connections::has_links(database, tenant).await? {

@@ -5,11 +5,13 @@ use roomsync_google::ServiceAccountKey;
 use sqlx::PgConnection;
 
 use super::{
+    activate::{self, NewConnection},
     announce::announce,
     begin_connect::disconnecting,
-    connections::{self, Connection, NewConnection, Way},
+    connecting,
+    connections::{Connection, Way},
     lender::Lender,
-    prove::{Candidate, key_invalid},
+    prove::{Candidate, is_not_delegated, key_invalid},
     warnings::Warning,
 };
 use crate::{gate, links, status::CommandError};
@@ -24,7 +26,8 @@ pub(super) struct ConnectWithKey<'a> {
 
 impl Lender {
     /// Proves the key and both subjects, then stores them. Links and bookings stay; every link is
-    /// verified anew, with a new channel and a full sync (D23).
+    /// verified anew, with a new channel and a full sync (D23). A key that is not delegated yet waits, where
+    /// there is no connection that it would replace (D21).
     pub(super) async fn connect(
         &self,
         command: &ConnectWithKey<'_>,
@@ -33,7 +36,7 @@ impl Lender {
             .map_err(|_| key_invalid("a JSON key file; this is no text"))?;
         let key = ServiceAccountKey::parse(file).map_err(|why| key_invalid(why.to_string()))?;
         let project = key.project();
-        let warnings = self
+        let proved = self
             .prove(&Candidate {
                 tenant: command.tenant,
                 key: &key,
@@ -41,7 +44,12 @@ impl Lender {
                 directory: command.directory_subject,
                 rooms: command.rooms_subject,
             })
-            .await?;
+            .await;
+        if let Err(refusal) = &proved
+            && !is_not_delegated(refusal)
+        {
+            return proved;
+        }
         let place = Connection::place(command.tenant);
         let sealed = self
             .ring
@@ -59,11 +67,24 @@ impl Lender {
             granted_scopes: &[],
             account_id: None,
         };
-        self.database
-            .tx("connect", |tx| Box::pin(store(tx, &new)))
+        if proved.is_ok() {
+            self.database
+                .tx("connect", |tx| Box::pin(store(tx, &new)))
+                .await?;
+            tracing::info!(tenant = %command.tenant, "connected with a key");
+            return proved;
+        }
+        let waits = self
+            .database
+            .tx("begin_connecting", |tx| {
+                Box::pin(connecting::begin(tx, &new))
+            })
             .await?;
-        tracing::info!(tenant = %command.tenant, "connected with a key");
-        Ok(warnings)
+        if !waits {
+            return proved;
+        }
+        tracing::info!(tenant = %command.tenant, "a key waits for its delegation");
+        Ok(Vec::new())
     }
 }
 
@@ -73,7 +94,7 @@ pub(super) async fn store(
     new: &NewConnection<'_>,
 ) -> Result<(), CommandError> {
     gate::module_in(&mut *tx, new.tenant).await?;
-    let before = connections::activate(&mut *tx, new).await?;
+    let before = activate::activate(&mut *tx, new).await?;
     match before.as_deref() {
         // What is being taken down has to be down first: the job would take this one down, too.
         Some("disconnecting") => return Err(disconnecting()),

@@ -1,7 +1,7 @@
 //! The rows of `booking.connections`.
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::{ConnectionId, MailAddress, TenantId};
+use roomsync_domain::{MailAddress, TenantId};
 use roomsync_postgres::Database;
 use roomsync_sealing::Sealed;
 use sqlx::{PgConnection, PgExecutor};
@@ -186,111 +186,6 @@ pub async fn require_active(
         Some("active") => Ok(()),
         other => Err(not_connected(other.unwrap_or("disconnected"))),
     }
-}
-
-/// What connecting stores.
-#[derive(Debug)]
-pub struct NewConnection<'a> {
-    /// Whose.
-    pub tenant: &'a TenantId,
-    /// How.
-    pub way: Way,
-    /// Domain of the organisation.
-    pub domain: &'a str,
-    /// Project of the key or of the OAuth client.
-    pub project: &'a str,
-    /// `client_email` of the key.
-    pub service_account: Option<&'a str>,
-    /// Proved.
-    pub directory_subject: &'a MailAddress,
-    /// Proved.
-    pub rooms_subject: &'a MailAddress,
-    /// The key file or the refresh token.
-    pub secret: &'a Sealed,
-    /// Of a consent.
-    pub granted_scopes: &'a [String],
-    /// Google's stable id of who consented.
-    pub account_id: Option<&'a str>,
-}
-
-/// Stores a proved connection in state active; answers the state before, `None` for the first one.
-pub async fn activate(
-    tx: &mut PgConnection,
-    new: &NewConnection<'_>,
-) -> Result<Option<String>, CommandError> {
-    let before = sqlx::query_scalar!(
-        "
-        -- booking.connections.lock
-        SELECT state
-        FROM booking.connections
-        WHERE tenant_id = $1
-        FOR UPDATE
-        ",
-        new.tenant.as_str(),
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    // The calendar of our own is known to the app and the account that made it, and to no other.
-    // What the operator's service account was delegated holds for the organisation.
-    sqlx::query!(
-        "
-        -- booking.connections.activate
-        INSERT INTO booking.connections AS c (tenant_id, connection_id, state, way, domain, project,
-            service_account, directory_subject, rooms_subject, sealed_key, sealed_with, granted_scopes,
-            account_id)
-        VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-        ON CONFLICT (tenant_id) DO UPDATE
-        SET state = 'active',
-            reason = NULL,
-            way = excluded.way,
-            domain = excluded.domain,
-            project = excluded.project,
-            service_account = excluded.service_account,
-            directory_subject = excluded.directory_subject,
-            rooms_subject = excluded.rooms_subject,
-            sealed_key = excluded.sealed_key,
-            sealed_with = excluded.sealed_with,
-            granted_scopes = excluded.granted_scopes,
-            account_id = excluded.account_id,
-            delegated = c.delegated AND excluded.way = 'consent' AND c.domain = excluded.domain,
-            shared_calendar = CASE
-                WHEN c.way = excluded.way
-                    AND c.project = excluded.project
-                    AND c.rooms_subject = excluded.rooms_subject
-                THEN c.shared_calendar
-            END,
-            disconnecting_since = NULL,
-            disconnect_until = NULL,
-            connected_at = clock_timestamp(),
-            updated_at = now()
-        ",
-        new.tenant.as_str(),
-        ConnectionId::new().0,
-        new.way.as_str(),
-        new.domain,
-        new.project,
-        new.service_account,
-        new.directory_subject.as_str(),
-        new.rooms_subject.as_str(),
-        new.secret.bytes,
-        new.secret.key_id,
-        new.granted_scopes,
-        new.account_id,
-    )
-    .execute(&mut *tx)
-    .await?;
-    // Tokens of the connection before are of no use any more.
-    sqlx::query!(
-        "
-        -- booking.access_tokens.clear
-        DELETE FROM booking.access_tokens
-        WHERE tenant_id = $1
-        ",
-        new.tenant.as_str(),
-    )
-    .execute(tx)
-    .await?;
-    Ok(before)
 }
 
 /// Marks an active connection as lost, unless it was connected anew since; says whether it did.

@@ -7,7 +7,6 @@ use roomsync_google::{AccessLostWhy, GoogleError};
 use super::{
     connections::{self, Connection, Way},
     consent_scopes,
-    lanes::Lane,
     lender::{Lender, fault, unavailable},
     subject::Actor,
 };
@@ -25,7 +24,7 @@ impl Lender {
         let operator = operator.ok_or(CommandError::precondition("DELEGATION_NOT_OFFERED"))?;
         let administrator = &connection.directory_subject;
         let payer = self.payer(&connection, Actor::Booker(administrator));
-        let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
+        let lease = self.one_unit(&payer).await?;
         let scopes = Actor::Booker(administrator).scopes();
         let proof = self
             .google

@@ -4,6 +4,7 @@
 //! budget ([`budget`], arithmetic in [`lanes`]) and a token (`tokens.rs`). Google's token endpoint is
 //! the one judge of whether access is lost: a refused call only makes us ask it again.
 
+mod activate;
 mod announce;
 mod begin_connect;
 pub mod budget;
@@ -11,6 +12,7 @@ mod calls;
 mod calls_as;
 mod complete_connect;
 mod connect;
+pub mod connecting;
 mod connection_rpc;
 pub mod connections;
 mod consent_scopes;

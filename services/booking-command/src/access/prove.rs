@@ -17,6 +17,9 @@ use super::{
 };
 use crate::status::CommandError;
 
+/// What `why` of a refusal says of a scope that a subject was not delegated.
+const NOT_DELEGATED: &str = "scope_not_delegated";
+
 /// A key and the subjects it shall act as.
 pub(super) struct Candidate<'a> {
     pub(super) tenant: &'a TenantId,
@@ -172,13 +175,11 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
         }
         GoogleError::AccessLost {
             why: AccessLostWhy::NotDelegated,
-        } => "scope_not_delegated",
+        } => NOT_DELEGATED,
         GoogleError::AccessLost {
             why: AccessLostWhy::SubjectUnknown,
         } => "unknown_subject",
-        GoogleError::Forbidden { reason } if reason == reason::MISSING_SCOPE => {
-            "scope_not_delegated"
-        }
+        GoogleError::Forbidden { reason } if reason == reason::MISSING_SCOPE => NOT_DELEGATED,
         GoogleError::Forbidden { reason } if reason == reason::API_DISABLED => "refused",
         GoogleError::Forbidden { .. } if purpose == Purpose::Directory => "not_an_administrator",
         GoogleError::NotCalendarUser => "no_calendar",
@@ -190,6 +191,16 @@ fn refusal(purpose: Purpose, error: &GoogleError) -> CommandError {
     };
     let metadata = vec![("why", why.to_owned()), ("google", error.to_string())];
     CommandError::Precondition { reason, metadata }
+}
+
+/// Whether that is all that a key lacks: it may be entered already, and not in effect yet.
+pub(super) fn is_not_delegated(refusal: &CommandError) -> bool {
+    let CommandError::Precondition { metadata, .. } = refusal else {
+        return false;
+    };
+    metadata
+        .iter()
+        .any(|(name, fact)| *name == "why" && fact == NOT_DELEGATED)
 }
 
 /// `INVALID_ARGUMENT` `KEY_INVALID`.

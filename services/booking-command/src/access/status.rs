@@ -64,13 +64,17 @@ pub(super) async fn read(
         ..proto::ConnectionStatus::default()
     };
     status.set_state(state(connection.as_ref().map(|row| row.state.as_str())));
-    // What was connected before says nothing about a tenant that is disconnected.
-    if let Some(row) = connection.filter(|row| row.state != "disconnected") {
+    if let Some(row) = connection {
         status.reason = row.reason.unwrap_or_default().to_uppercase();
-        status.domain = row.domain;
-        status.set_way(way(&row.way));
-        status.books_as_users = row.books_as_users;
-        status.connected_at = Some(stamp(row.connected_at));
+        // What was connected before says nothing about a tenant that is disconnected.
+        if row.state != "disconnected" {
+            status.domain = row.domain;
+            status.set_way(way(&row.way));
+            status.books_as_users = row.books_as_users;
+        }
+        if !matches!(row.state.as_str(), "disconnected" | "connecting") {
+            status.connected_at = Some(stamp(row.connected_at));
+        }
     }
     Ok(status)
 }

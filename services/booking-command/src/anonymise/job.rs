@@ -1,7 +1,7 @@
 //! The job: some days after the end of a booking persons leave it. Every replica runs it; they meet at the
 //! locks of objects, and whoever comes second finds nothing left to do.
 
-use roomsync_domain::{Actor, Booker, BookingId, ObjectId, TenantId};
+use roomsync_domain::{ObjectId, TenantId};
 use roomsync_postgres::Database;
 use sqlx::PgConnection;
 use tokio::time::{MissedTickBehavior, interval};
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leave;
 use crate::{
-    bookings::{Booking, record, record::Row, write},
+    bookings::{Booking, record, record::Row},
     changes,
     config::AnonymiseConfig,
     status::CommandError,
@@ -62,24 +62,7 @@ async fn some(tx: &mut PgConnection, tenant: &TenantId, batch: i64) -> Result<bo
     };
     let locked = changes::lock(&mut *tx, tenant, &object).await?;
     let due = due(&mut *tx, tenant, &object, batch).await?;
-    let ids: Vec<BookingId> = due.iter().map(|booking| booking.id).collect();
-    leave::persons_leave(&mut *tx, tenant, &ids).await?;
-    // Those that were nobody's for subscribers are so still: nothing is to be told about them.
-    let (mut changed, mut items) = (Vec::new(), Vec::new());
-    for mut booking in due {
-        if !matches!(booking.details.booker, Booker::User { .. }) {
-            continue;
-        }
-        booking.details.booker = Booker::Anonymous;
-        booking.details.organizer_mail = None;
-        booking.details.title = None;
-        booking.google_write = None;
-        booking.stage(&locked, &mut items);
-        changed.push(booking);
-    }
-    write::update(&mut *tx, tenant, &changed).await?;
-    let locked = locked.by(Actor::System).forgetting(ids);
-    locked.publish(tx, items, None).await?;
+    leave::leave_all(tx, tenant, locked, due).await?;
     Ok(true)
 }
 

@@ -1,10 +1,42 @@
 //! The statements with which persons leave. The caller holds the lock of the bookings' object.
 
-use roomsync_domain::{BookingId, ObjectId, TenantId};
+use roomsync_domain::{Actor, Booker, BookingId, ObjectId, TenantId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{bookings::history, status::CommandError};
+use crate::{
+    bookings::{Booking, history, write},
+    changes::LockedObject,
+    status::CommandError,
+};
+
+/// Persons leave these bookings of one object, and everything that was told about them.
+pub(super) async fn leave_all(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    locked: LockedObject,
+    bookings: Vec<Booking>,
+) -> Result<(), CommandError> {
+    let ids: Vec<BookingId> = bookings.iter().map(|booking| booking.id).collect();
+    persons_leave(&mut *tx, tenant, &ids).await?;
+    // Those that were nobody's for subscribers are so still: nothing is to be told about them.
+    let (mut changed, mut items) = (Vec::new(), Vec::new());
+    for mut booking in bookings {
+        if !matches!(booking.details.booker, Booker::User { .. }) {
+            continue;
+        }
+        booking.details.booker = Booker::Anonymous;
+        booking.details.organizer_mail = None;
+        booking.details.title = None;
+        booking.google_write = None;
+        booking.stage(&locked, &mut items);
+        changed.push(booking);
+    }
+    write::update(&mut *tx, tenant, &changed).await?;
+    let locked = locked.by(Actor::System).forgetting(ids);
+    locked.publish(tx, items, None).await?;
+    Ok(())
+}
 
 /// Persons leave these bookings' rows and history; a device is none. What Google would still have to be told
 /// about them is dropped: it could not be said without the person.
@@ -50,29 +82,6 @@ pub async fn persons_leave(
     .await?;
     history::anonymise(tx, tenant, bookings).await?;
     Ok(())
-}
-
-/// The tenant has disconnected: nothing more can be said to Google, not even about bookings that have ended.
-pub async fn drop_google_writes(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-) -> Result<(), CommandError> {
-    let waiting = sqlx::query_scalar!(
-        "
-        -- booking.bookings.waiting_writes
-        SELECT booking_id
-        FROM booking.bookings
-        WHERE tenant_id = $1
-          AND google_write IS NOT NULL
-        ORDER BY booking_id
-        FOR NO KEY UPDATE
-        ",
-        tenant.as_str(),
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let waiting: Vec<BookingId> = waiting.into_iter().map(BookingId).collect();
-    persons_leave(tx, tenant, &waiting).await
 }
 
 /// Whose these bookings were leaves the earlier changes of their object, too.

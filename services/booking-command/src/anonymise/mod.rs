@@ -10,6 +10,10 @@
 
 mod job;
 mod leave;
+#[cfg(test)]
+mod tests;
+mod writes;
 
 pub use job::{anonymise, run};
-pub use leave::{drop_google_writes, forget_changes, persons_leave};
+pub use leave::{forget_changes, persons_leave};
+pub use writes::{after_write, drop_google_writes};

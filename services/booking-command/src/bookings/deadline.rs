@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tonic::Request;
 
 /// When the caller does not say.
@@ -11,8 +12,14 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// The answer has to be there before the caller hangs up.
 const MARGIN: Duration = Duration::from_millis(200);
 
+/// When the answer has to be on its way, counted from the call's arrival: to be asked before anything is
+/// awaited.
+pub(super) fn of<T>(request: &Request<T>) -> Instant {
+    Instant::now() + patience(request)
+}
+
 /// How long the call may wait: until shortly before its caller's deadline.
-pub(super) fn of<T>(request: &Request<T>) -> Duration {
+fn patience<T>(request: &Request<T>) -> Duration {
     let given = request.metadata().get("grpc-timeout");
     let given = given.and_then(|text| read(text.to_str().ok()?));
     given.map_or(DEFAULT, |given| given.saturating_sub(MARGIN).min(LONGEST))
@@ -60,6 +67,6 @@ mod tests {
             let given = given.parse().unwrap();
             request.metadata_mut().insert("grpc-timeout", given);
         }
-        assert_eq!(of(&request), expected);
+        assert_eq!(patience(&request), expected);
     }
 }

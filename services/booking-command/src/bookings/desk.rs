@@ -1,4 +1,7 @@
 //! What booking and ending bookings from Flexopus need, in one hand.
+//!
+//! What a caller asked for is stored first and then waited for: [`Desk::wait_until`] answers before the caller
+//! hangs up, whatever Google and the database do meanwhile.
 
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Booking, get};
+use super::{Booking, get, turns::Turns};
 use crate::{
     access::Lender,
     config::BookingsConfig,
@@ -33,6 +36,8 @@ pub struct Desk {
     pub watch: Watch,
     /// Writes to Google.
     pub writer: Writer,
+    /// Who books an object next.
+    pub turns: Turns,
     /// Deadlines.
     pub config: BookingsConfig,
     /// Writes go on in tasks of the process, which shutdown waits for.
@@ -45,28 +50,32 @@ impl Desk {
         self.writer.try_now(&self.spawner, tenant.clone(), booking);
     }
 
-    /// The booking as soon as it is what `settled` says, or as it is when the time is over.
+    /// The booking as soon as it is what `settled` says, or as it was last seen when the time is over: a
+    /// read that takes too long is no reason to answer too late.
     pub async fn wait_until(
         &self,
         tenant: &TenantId,
-        object: &ObjectId,
-        booking: BookingId,
-        within: Duration,
+        booking: Booking,
+        deadline: Instant,
         settled: fn(&Booking) -> bool,
     ) -> Result<Booking, CommandError> {
-        let deadline = Instant::now() + within;
         let mut hints = self.watch.hear();
-        loop {
-            let found = get::find(&self.database, tenant, booking).await?;
-            let found = found.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
+        let mut seen = booking;
+        while !settled(&seen) {
+            let find = get::find(&self.database, tenant, seen.id);
+            let Ok(found) = timeout_at(deadline, find).await else {
+                break;
+            };
+            seen = found?.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
             let now = Instant::now();
-            if settled(&found) || now >= deadline {
-                return Ok(found);
+            if settled(&seen) || now >= deadline {
+                break;
             }
             let until = deadline.min(now + READ_AGAIN);
             // Either way it is read again.
-            let _ = timeout_at(until, heard(&mut hints, tenant, object)).await;
+            let _ = timeout_at(until, heard(&mut hints, tenant, &seen.object)).await;
         }
+        Ok(seen)
     }
 }
 
@@ -110,6 +119,7 @@ impl Desk {
             database,
             lender,
             watch: Watch::default(),
+            turns: Turns::default(),
             config: config.bookings,
             spawner: Spawner::new(
                 tokio_util::task::TaskTracker::new(),

@@ -23,6 +23,7 @@ pub mod service;
 pub(crate) mod snapshot;
 #[cfg(test)]
 mod tests;
+pub mod turns;
 pub mod update;
 mod viewer;
 pub mod write;

@@ -72,9 +72,9 @@ impl BookingService for Bookings {
         &self,
         request: Request<pb::CreateBookingRequest>,
     ) -> Result<Response<pb::CreateBookingResponse>, Status> {
+        let deadline = deadline::of(&request);
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let wait = deadline::of(&request);
-        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), wait).await?;
+        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
         Ok(Response::new(answer))
     }
 
@@ -82,9 +82,9 @@ impl BookingService for Bookings {
         &self,
         request: Request<pb::DeleteBookingRequest>,
     ) -> Result<Response<pb::DeleteBookingResponse>, Status> {
+        let deadline = deadline::of(&request);
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let wait = deadline::of(&request);
-        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), wait).await?;
+        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
         Ok(Response::new(answer))
     }
 

@@ -1,5 +1,6 @@
 mod looks;
 mod viewers;
+mod waiting;
 
 use std::sync::Arc;
 

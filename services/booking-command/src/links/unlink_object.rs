@@ -29,5 +29,30 @@ pub(super) async fn unlink_object(
         .map(LinkRow::id)
         .collect::<Vec<_>>();
     close::close(&mut *tx, tenant, &object, &going).await?;
+    give_up_address(&mut *tx, tenant, link).await?;
     read(tx, tenant, link).await
+}
+
+/// While the tenant disconnects its links are closing, or removed, and their addresses are to come back: not this
+/// one's.
+async fn give_up_address(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    link: LinkId,
+) -> Result<(), CommandError> {
+    sqlx::query!(
+        "
+        -- booking.links.give_up_address
+        UPDATE booking.links
+        SET keep_address = false
+        WHERE tenant_id = $1
+          AND (link_id = $2 OR replaces_link_id = $2)
+          AND keep_address
+        ",
+        tenant.as_str(),
+        link.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }

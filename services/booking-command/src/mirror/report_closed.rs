@@ -2,7 +2,9 @@
 //! The link is removed, and with it all its bookings end, past ones too (R80 for one object). Persons leave them; what
 //! analytics need is kept apart (D7).
 
-use roomsync_domain::{Actor, Booker, BookingId, Cause, Flags, LinkId, LinkState, TenantId};
+use roomsync_domain::{
+    Actor, Booker, BookingId, BookingState, Cause, Flags, GoogleWrite, LinkId, LinkState, TenantId,
+};
 use roomsync_messages::ChangedItem;
 use roomsync_postgres::Database;
 use roomsync_proto::internal::v1 as pb;
@@ -11,7 +13,7 @@ use sqlx::PgConnection;
 use super::{locked_link::LockedLink, occupancy_facts, request::link_id, store};
 use crate::{
     anonymise,
-    bookings::write,
+    bookings::{Booking, write},
     changes::{self, LockedObject},
     status::CommandError,
 };
@@ -48,9 +50,14 @@ pub(crate) async fn remove(
     let mut bookings = store::live_of_link(tx, tenant, link).await?;
     let mut items = Vec::with_capacity(bookings.len() + 1);
     for booking in &mut bookings {
+        let under_way = is_under_way(booking);
         booking.state = booking.state.ended_by(Cause::LinkClosed);
         booking.cause = Some(Cause::LinkClosed);
         booking.flags = Flags::default();
+        if under_way {
+            booking.stage(&object, &mut items);
+            continue;
+        }
         booking.google_write = None;
         if matches!(booking.details.booker, Booker::User { .. }) {
             booking.details.booker = Booker::Anonymous;
@@ -70,8 +77,14 @@ pub(crate) async fn remove(
     Ok(())
 }
 
-/// Every booking with a person that the link ever had, but those that ended and about which Google has yet to
-/// be told something: it could not be said without the person.
+/// A request whose event may be on its way to Google at this moment. Nobody would own it there: whoever writes it
+/// finds the request ended, and takes the event back.
+fn is_under_way(booking: &Booking) -> bool {
+    booking.state == BookingState::Requested && booking.google_write == Some(GoogleWrite::Insert)
+}
+
+/// Every booking with a person that the link ever had, but those about which Google has yet to be told something
+/// although they end, or have ended: it could not be said without the person, who leaves with the end of the write.
 async fn with_persons(
     tx: &mut PgConnection,
     object: &LockedObject,
@@ -86,6 +99,7 @@ async fn with_persons(
           AND object_id = $3
           AND link_id = $2
           AND (google_write IS NULL OR state NOT IN ('removed', 'rejected'))
+          AND NOT (state = 'requested' AND google_write IS NOT DISTINCT FROM 'insert')
           AND (
               booker_kind = 'user'
               OR organizer_mail IS NOT NULL

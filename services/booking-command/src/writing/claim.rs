@@ -148,13 +148,13 @@ impl Writer {
         }))
     }
 
-    /// Lets others claim it.
+    /// Lets others claim it. That it was tried until now is kept: see `again.rs`.
     pub(super) async fn give_back(&self, claimed: &Claimed) -> Result<(), CommandError> {
         let query = sqlx::query!(
             "
             -- booking.bookings.give_back_write
             UPDATE booking.bookings
-            SET write_until = NULL
+            SET write_until = least(write_until, clock_timestamp())
             WHERE tenant_id = $1
               AND booking_id = $2
               AND write_epoch = $3

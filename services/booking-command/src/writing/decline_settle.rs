@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Claimed, WriteError, Writer};
 use crate::{
+    anonymise,
     bookings::{
         Booking,
         record::{self, Row},
@@ -98,6 +99,7 @@ async fn settle(
         write::update(tx, &claimed.tenant, &neighbours).await?;
     }
     object.publish(tx, items, None).await?;
+    anonymise::after_write(tx, &claimed.tenant, claimed.booking.id).await?;
     Ok(true)
 }
 

@@ -6,7 +6,9 @@
 //! takes back what may be there.
 
 use roomsync_domain::{Cause, Placement};
-use roomsync_google::{AccessLostWhy, Event, FLEXOPUS_PROPERTY, GoogleError, ResponseStatus};
+use roomsync_google::{
+    AccessLostWhy, Event, FLEXOPUS_PROPERTY, GoogleError, ResponseStatus, SendUpdates,
+};
 
 use super::{
     Claimed, Outcome, WriteError, Writer, blockers,
@@ -103,7 +105,10 @@ impl Writer {
             match self.others(connection, claimed).await? {
                 Err(error) => {
                     tracing::warn!(tenant = %claimed.tenant, booking = %claimed.booking.id, %error, "the slot cannot be read");
-                    return Ok(rejected(Cause::Refused));
+                    return match verdict(&error, place.placement) {
+                        Verdict::Later => Err(WriteError::later()),
+                        _ => Ok(rejected(Cause::Refused)),
+                    };
                 }
                 Ok(slot) if !slot.others.is_empty() && slot.ours.is_none() => {
                     return Ok(rejected(Cause::SlotTaken));
@@ -112,7 +117,11 @@ impl Writer {
             }
         }
         self.note_attempt(claimed, place).await?;
-        match self.send(connection, claimed, context, place).await? {
+        let updates = place.updates();
+        match self
+            .send(connection, claimed, context, place, updates)
+            .await?
+        {
             Ok(event) => self.made(connection, claimed, place, event).await,
             Err(GoogleError::Conflict) => {
                 let found = self.find(connection, claimed, place).await?;
@@ -128,10 +137,14 @@ impl Writer {
             Err(error) => {
                 tracing::info!(tenant = %claimed.tenant, booking = %claimed.booking.id, %error, "google takes no event");
                 match verdict(&error, place.placement) {
-                    Verdict::Unknown { remember } => Ok(Tried::Unknown { remember }),
+                    Verdict::Unknown { remember } => {
+                        self.forget_attempt(claimed).await?;
+                        Ok(Tried::Unknown { remember })
+                    }
                     Verdict::Refused => Ok(rejected(Cause::Refused)),
                     Verdict::Later => Err(WriteError::later()),
                     Verdict::CalendarGone => {
+                        self.forget_attempt(claimed).await?;
                         self.lender
                             .forget_shared_calendar(connection, &place.calendar)
                             .await?;
@@ -144,13 +157,14 @@ impl Writer {
         }
     }
 
-    /// Sends the insert, for the first time or again.
+    /// Sends the insert, for the first time or again, and says whom Google tells of it.
     pub(super) async fn send(
         &self,
         connection: &Connection,
         claimed: &Claimed,
         context: &Context,
         place: &Place,
+        updates: SendUpdates,
     ) -> Result<Result<Event, GoogleError>, WriteError> {
         let booking = &claimed.booking;
         let ring = self.lender.ring();
@@ -158,11 +172,7 @@ impl Writer {
         let attendees = place.attendees(claimed);
         let shared = [(FLEXOPUS_PROPERTY, note.as_str())];
         let event = &place.event(claimed, context, &attendees, &shared);
-        let (google, calendar, updates) = (
-            self.lender.google(),
-            place.calendar.as_str(),
-            place.updates(),
-        );
+        let (google, calendar) = (self.lender.google(), place.calendar.as_str());
         let call =
             |access, _| async move { google.insert_event(&access, calendar, event, updates).await };
         Ok(self.call(connection, place, call).await?)
@@ -267,6 +277,30 @@ impl Writer {
         }
     }
 
+    /// Google has said that it took nothing there. If nothing was sent before this claim either, the next try is
+    /// free to choose another place, whatever comes in between.
+    async fn forget_attempt(&self, claimed: &Claimed) -> Result<(), WriteError> {
+        if claimed.attempted {
+            return Ok(());
+        }
+        let query = sqlx::query!(
+            "
+            -- booking.bookings.forget_attempt
+            UPDATE booking.bookings
+            SET write_attempted = false
+            WHERE tenant_id = $1
+              AND booking_id = $2
+              AND write_epoch = $3
+            ",
+            claimed.tenant.as_str(),
+            claimed.booking.id.0,
+            claimed.epoch,
+        )
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
+        Ok(())
+    }
+
     /// For a day this booker's bookings take the other place at once (D22).
     async fn remember_unknown(&self, claimed: &Claimed) -> Result<(), WriteError> {
         let roomsync_domain::Booker::User { user } = &claimed.booking.details.booker else {
@@ -319,7 +353,9 @@ fn verdict(error: &GoogleError, placement: Placement) -> Verdict {
         | GoogleError::QuotaExceeded
         | GoogleError::Unavailable { .. }
         | GoogleError::Unreachable(_)
-        | GoogleError::Unreadable(_) => Verdict::Later,
+        | GoogleError::Unreadable(_)
+        // Said to us who named no cursor: it says nothing about the event.
+        | GoogleError::CursorExpired => Verdict::Later,
         // Nobody is delegated to us: it says nothing about this booker.
         GoogleError::AccessLost {
             why: AccessLostWhy::NotDelegated,
@@ -379,6 +415,7 @@ mod tests {
     #[case::no_room_for_calendar_user(GoogleError::NotCalendarUser, RoomCalendar, Verdict::Refused)]
     #[case::token(GoogleError::Unauthorized, UserCalendar, Verdict::Later)]
     #[case::garbage(GoogleError::Unreadable("x"), UserCalendar, Verdict::Later)]
+    #[case::no_cursor_was_named(GoogleError::CursorExpired, RoomCalendar, Verdict::Later)]
     #[case::gone(GoogleError::Gone, UserCalendar, Verdict::Refused)]
     fn what_a_refusal_means(
         #[case] error: GoogleError,

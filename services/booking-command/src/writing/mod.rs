@@ -1,7 +1,8 @@
 //! Bringing Google to what a booking's row says.
 //!
 //! A row that has something to say holds it in `google_write`; whoever sets it also calls [`request`] in the
-//! same transaction, so that a message brings it up however often a process dies. [`Writer::bring`] claims the row
+//! same transaction, so that a message brings it up however often a process dies; should that be parked or lost,
+//! the row is found by itself (`again.rs`). [`Writer::bring`] claims the row
 //! (`claim.rs`), makes the calls (a file for each kind of write), and settles the row in one transaction
 //! (`settle.rs`) that also takes the message back. Whoever was overtaken meanwhile writes nothing.
 //!
@@ -9,6 +10,7 @@
 //! Result<Outcome, WriteError>`, its arm in `bring.rs`, and what its outcome makes of a booking in
 //! `outcome.rs`.
 
+mod again;
 mod bring;
 mod claim;
 mod decline;
@@ -21,6 +23,8 @@ mod place;
 mod request;
 mod settle;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod withdraw;
 
@@ -29,6 +33,7 @@ use std::time::Duration;
 use roomsync_postgres::Database;
 
 pub use self::{
+    again::{ask_again, run},
     bring::Brought,
     request::{GRACE, request},
 };

@@ -12,6 +12,7 @@ use super::{
     outcome::{self, FIRST_LOOK},
 };
 use crate::{
+    anonymise,
     bookings::{Booking, record::Row, write},
     changes::{self, LockedObject},
     mirror,
@@ -64,10 +65,13 @@ async fn settle(
     {
         outbox::take_back(&mut *tx, message).await?;
     }
+    // What was live was mirrored all the while.
+    let was_left_out = *outcome == Outcome::Kept && !after.state.blocks();
     publish(tx, object, before, after).await?;
-    if *outcome == Outcome::Kept {
+    if was_left_out {
         look_anew(tx, claimed).await?;
     }
+    anonymise::after_write(tx, &claimed.tenant, claimed.booking.id).await?;
     Ok(true)
 }
 

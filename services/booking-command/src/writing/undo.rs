@@ -6,7 +6,7 @@
 //! which that was seen; otherwise it is somebody's meeting by now, and stays.
 
 use roomsync_domain::{BookingState, Cause, Placement, ResourceEmail, TimeWindow};
-use roomsync_google::{Event, GoogleError, ResponseStatus, SendUpdates};
+use roomsync_google::{AccessLostWhy, Event, GoogleError, ResponseStatus, SendUpdates};
 
 use super::{
     Claimed, Outcome, WriteError, Writer,
@@ -48,7 +48,11 @@ pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, 
     };
     let mut updates = place.updates();
     if !claimed.booking.at_google {
-        match writer.send(&connection, claimed, &context, &place).await? {
+        let silently = SendUpdates::None;
+        match writer
+            .send(&connection, claimed, &context, &place, silently)
+            .await?
+        {
             // Nobody has been told of it.
             Ok(_) => updates = SendUpdates::None,
             Err(GoogleError::Conflict) => {}
@@ -96,11 +100,30 @@ pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, 
 
 /// Google lets us do nothing about it.
 fn refused(claimed: &Claimed, error: &GoogleError) -> Result<Outcome, WriteError> {
-    if let GoogleError::Unauthorized = error {
+    if may_pass(error) {
         return Err(WriteError::later());
     }
     tracing::warn!(tenant = %claimed.tenant, booking = %claimed.booking.id, %error, "google lets us not take an event back");
     Ok(given_up(claimed))
+}
+
+/// Faults of ours or of Google's: they say nothing about the event, which would be left without an owner.
+fn may_pass(error: &GoogleError) -> bool {
+    let our_own = [
+        AccessLostWhy::ClockSkew,
+        AccessLostWhy::KeyRefused,
+        AccessLostWhy::ClientRefused,
+    ];
+    match error {
+        GoogleError::AccessLost { why } => our_own.contains(why),
+        GoogleError::Unauthorized
+        | GoogleError::Throttled { .. }
+        | GoogleError::QuotaExceeded
+        | GoogleError::Unavailable { .. }
+        | GoogleError::Unreachable(_)
+        | GoogleError::Unreadable(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether the request was ever granted. What was not is compensated; what was is the booker's own, and only
@@ -232,6 +255,21 @@ mod tests {
         #[case] expected: Fate,
     ) {
         assert_eq!(fate_of(&change, true, Placement::SharedCalendar), expected);
+    }
+
+    #[rstest]
+    #[case::our_clock(GoogleError::AccessLost { why: AccessLostWhy::ClockSkew }, true)]
+    #[case::our_key(GoogleError::AccessLost { why: AccessLostWhy::KeyRefused }, true)]
+    #[case::garbage(GoogleError::Unreadable("x"), true)]
+    #[case::token(GoogleError::Unauthorized, true)]
+    #[case::who_left(GoogleError::AccessLost { why: AccessLostWhy::SubjectUnknown }, false)]
+    #[case::calendar_off(GoogleError::NotCalendarUser, false)]
+    #[case::no_such_calendar(GoogleError::NotFound, false)]
+    fn an_event_is_given_up_only_for_what_stays_so(
+        #[case] error: GoogleError,
+        #[case] expected: bool,
+    ) {
+        assert_eq!(may_pass(&error), expected);
     }
 
     #[test]

@@ -43,3 +43,28 @@ async fn old_rows_are_forgotten_and_young_ones_kept(pool: PgPool) {
     let oldest = "SELECT min(version) FROM booking.changes";
     assert_eq!(world.number(oldest).await, 33);
 }
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn tokens_of_subjects_that_are_not_used_any_more_are_forgotten(pool: PgPool) {
+    for statement in [
+        "INSERT INTO booking.tenants (tenant_id, module_enabled) VALUES ('t1', true)",
+        "INSERT INTO booking.access_tokens (tenant_id, purpose, subject, sealed_token, sealed_with, expires_at)
+        VALUES ('t1', 'booker', 'old@x.com', '', 'a', now() - interval '2 hours'),
+            ('t1', 'booker', 'young@x.com', '', 'a', now() + interval '2 minutes')",
+        "INSERT INTO booking.access_tokens (tenant_id, purpose, subject, refreshing_until)
+        VALUES ('t1', 'booker', 'refused@x.com', now() - interval '2 hours'),
+            ('t1', 'booker', 'claimed@x.com', now() + interval '10 seconds'),
+            ('t1', 'booker', 'dropped@x.com', NULL)",
+    ] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    let world = World::replica(pool, Google::start().await, &[]).await;
+    let left =
+        "SELECT coalesce(string_agg(subject, ' ' ORDER BY subject), '') FROM booking.access_tokens";
+    let forgotten = async {
+        while world.text(left).await != "claimed@x.com young@x.com" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
+}

@@ -11,6 +11,8 @@ use crate::{
 };
 
 const ROOMS: &str = "rooms@example.com";
+const NOT_DELEGATED: &str = r#"{"error":"unauthorized_client"}"#;
+const UNKNOWN: &str = r#"{"error":"invalid_grant","error_description":"Invalid email or User ID"}"#;
 const STORED: &str = "SELECT count(*) FROM booking.connections";
 
 async fn connect(world: &World, key: &[u8], rooms: &str) -> Result<api::ConnectionStatus, Status> {
@@ -79,18 +81,7 @@ async fn a_directory_subject_without_rights_is_named_with_the_reason(pool: PgPoo
     let world = world(pool).await;
     let forbidden = r#"{"error":{"errors":[{"reason":"forbidden"}],"code":403}}"#;
     for (endpoint, code, body, why) in [
-        (
-            "token",
-            401,
-            r#"{"error":"unauthorized_client"}"#,
-            "scope_not_delegated",
-        ),
-        (
-            "token",
-            400,
-            r#"{"error":"invalid_grant","error_description":"Invalid email or User ID"}"#,
-            "unknown_subject",
-        ),
+        ("token", 400, UNKNOWN, "unknown_subject"),
         ("directory", 403, forbidden, "not_an_administrator"),
     ] {
         world.google.recovers();
@@ -111,17 +102,9 @@ async fn a_rooms_subject_without_rights_is_named_with_the_reason(pool: PgPool) {
     let world = world(pool).await;
     let no_calendar = r#"{"error":{"errors":[{"reason":"notACalendarUser"}],"code":403}}"#;
     let no_api = r#"{"error":{"errors":[{"reason":"accessNotConfigured"}],"code":403}}"#;
-    let no_scope = r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"code":403}}"#;
     for (endpoint, code, body, why) in [
-        (
-            "token",
-            401,
-            r#"{"error":"unauthorized_client"}"#,
-            "scope_not_delegated",
-        ),
         ("calendar", 403, no_calendar, "no_calendar"),
         ("calendar", 403, no_api, "refused"),
-        ("calendar", 403, no_scope, "scope_not_delegated"),
     ] {
         world.google.recovers();
         world.google.answers(endpoint, ROOMS, code, body);
@@ -130,6 +113,59 @@ async fn a_rooms_subject_without_rights_is_named_with_the_reason(pool: PgPool) {
         fact(&status, "why", why);
     }
     assert_eq!(world.number(STORED).await, 0);
+}
+
+/// Covers D21.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_key_that_is_not_delegated_yet_waits_sealed_and_nothing_can_be_linked(pool: PgPool) {
+    let world = world(pool).await;
+    world.put_objects("t1", &["o1"]).await;
+    let no_scope = r#"{"error":{"errors":[{"reason":"insufficientPermissions"}],"code":403}}"#;
+    for (endpoint, subject, code, body) in [
+        ("token", ADMIN, 401, NOT_DELEGATED),
+        ("token", ROOMS, 401, NOT_DELEGATED),
+        ("calendar", ROOMS, 403, no_scope),
+    ] {
+        world.google.recovers();
+        world.google.answers(endpoint, subject, code, body);
+        let status = connect(&world, &key_file(), ROOMS).await.unwrap();
+        assert_eq!(
+            (status.state(), status.reason.as_str(), status.connected_at),
+            (api::ConnectionState::Connecting, "NOT_DELEGATED", None)
+        );
+    }
+    let readable = "SELECT count(*) FROM booking.connections
+        WHERE position('private_key'::bytea IN sealed_key) > 0";
+    assert_eq!(
+        (world.number(STORED).await, world.number(readable).await),
+        (1, 0)
+    );
+    let answer = world.link("o1", "room@example.com").await;
+    let status = refused(answer, Code::FailedPrecondition, "NOT_CONNECTED");
+    fact(&status, "state", "CONNECTING");
+}
+
+/// Covers D21.
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_connection_that_is_there_is_not_replaced_by_a_key_that_is_not_delegated_yet(
+    pool: PgPool,
+) {
+    let world = World::connected(pool).await;
+    world.google.answers("token", ADMIN, 401, NOT_DELEGATED);
+    for set in [
+        "UPDATE booking.connections SET state = 'active'",
+        "UPDATE booking.connections SET state = 'lost'",
+        "UPDATE booking.connections SET state = 'disconnecting', disconnect_until = 'infinity'",
+    ] {
+        world.execute(set).await;
+        let stored = "SELECT count(*) FROM booking.connections
+            WHERE rooms_subject = directory_subject AND sealed_key IS NOT NULL";
+        let answer = connect(&world, &key_file(), ROOMS).await;
+        let reason = "DIRECTORY_SUBJECT_REFUSED";
+        let status = refused(answer, Code::FailedPrecondition, reason);
+        fact(&status, "why", "scope_not_delegated");
+        assert_eq!(world.number(stored).await, 1, "{set}");
+    }
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

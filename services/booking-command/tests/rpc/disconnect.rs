@@ -22,16 +22,24 @@ async fn world(pool: PgPool, more: &[(&str, &str)]) -> World {
 }
 
 async fn disconnect(world: &World) -> Result<api::ConnectionState, Status> {
+    disconnect_of(world, "t1").await
+}
+
+async fn disconnect_of(world: &World, tenant: &str) -> Result<api::ConnectionState, Status> {
     let request = api::DisconnectRequest {
-        tenant_id: "t1".to_owned(),
+        tenant_id: tenant.to_owned(),
     };
     let answer = world.connections().await.disconnect(request).await?;
     Ok(answer.into_inner().status.unwrap().state())
 }
 
 async fn report_closed(world: &World, link: &str) {
+    report_closed_of(world, "t1", link).await;
+}
+
+async fn report_closed_of(world: &World, tenant: &str, link: &str) {
     let request = internal::ReportClosedRequest {
-        tenant_id: "t1".to_owned(),
+        tenant_id: tenant.to_owned(),
         link_id: link.to_owned(),
     };
     world.mirror().await.report_closed(request).await.unwrap();
@@ -180,6 +188,63 @@ async fn a_kept_address_does_not_expire_and_is_given_up_at_once(pool: PgPool) {
         world.published(&gone.link_id).await,
         ["pending disconnected", "removed"]
     );
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn an_address_that_is_given_up_meanwhile_does_not_come_back(pool: PgPool) {
+    let world = world(pool, &[]).await;
+    let one = world.imported("o1", "one@example.com").await.link_id;
+    let two = world.imported("o2", "two@example.com").await.link_id;
+    disconnect(&world).await.unwrap();
+    report_closed(&world, &one).await;
+    let removed = unlink(&world, "t1", &one).await.unwrap();
+    assert_eq!(removed.state(), api::LinkState::Removed);
+    report_closed(&world, &two).await;
+    wait_disconnected(&world).await;
+    let kept = links(&world).await;
+    let mails: Vec<_> = kept.iter().map(|it| it.resource_email.as_str()).collect();
+    assert_eq!(mails, ["two@example.com"]);
+    // The administrator's address is kept no longer, either.
+    let administrators = "SELECT count(*) FROM booking.connections
+        WHERE directory_subject NOT LIKE 'nobody@%' OR rooms_subject NOT LIKE 'nobody@%'";
+    assert_eq!(world.number(administrators).await, 0);
+    world.connect("t1").await.unwrap();
+    acquire(&world, 1).await.unwrap();
+}
+
+#[sqlx::test(migrator = "booking_command::MIGRATOR")]
+async fn a_grant_that_two_tenants_share_is_revoked_by_the_last_of_them(pool: PgPool) {
+    let world = world(pool, &[]).await;
+    let one = world.imported("o1", "one@example.com").await.link_id;
+    world.put_tenant("t2", true).await;
+    world.put_objects("t2", &["o1"]).await;
+    world.connect("t2").await.unwrap();
+    let two = "00000000-0000-7000-8000-000000000002";
+    world
+        .execute(
+            "INSERT INTO booking.links (link_id, tenant_id, object_id, resource_email, state)
+            VALUES ('00000000-0000-7000-8000-000000000002', 't2', 'o1', 'x@example.com', 'verified')",
+        )
+        .await;
+    world
+        .execute("UPDATE booking.connections SET way = 'consent', account_id = 'an administrator'")
+        .await;
+    disconnect(&world).await.unwrap();
+    disconnect_of(&world, "t2").await.unwrap();
+    let connected = "SELECT count(*) FROM booking.connections WHERE state <> 'disconnected'";
+    let wait = async |left: i64| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while world.number(connected).await != left {
+            assert!(tokio::time::Instant::now() < deadline, "still connected");
+            tokio::task::yield_now().await;
+        }
+    };
+    report_closed(&world, &one).await;
+    wait(1).await;
+    assert_eq!(world.google.calls("revoke"), 0, "channels are still open");
+    report_closed_of(&world, "t2", two).await;
+    wait(0).await;
+    assert_eq!(world.google.calls("revoke"), 1);
 }
 
 #[sqlx::test(migrator = "booking_command::MIGRATOR")]

@@ -105,7 +105,7 @@ impl Google {
         (state.role, state.events) = (role.to_owned(), events);
     }
 
-    /// How many calls there were to an endpoint (`directory`, `calendar`).
+    /// How many calls there were to an endpoint (`directory`, `calendar`, `revoke`).
     pub(crate) fn calls(&self, endpoint: &str) -> u64 {
         let state = self.state.lock().unwrap();
         state.calls.get(endpoint).copied().unwrap_or_default()
@@ -122,6 +122,10 @@ impl State {
         let path = request.url.path();
         if path == "/token" {
             return self.token(request);
+        }
+        if path == "/revoke" {
+            *self.calls.entry("revoke").or_default() += 1;
+            return ResponseTemplate::new(200);
         }
         let endpoint = if path.starts_with("/calendar/") {
             "calendar"

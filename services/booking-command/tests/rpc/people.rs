@@ -118,6 +118,12 @@ async fn the_bookings_of_a_deleted_user_become_anonymous(pool: PgPool) {
     world
         .execute("UPDATE booking.bookings SET booker_kind = 'user', booker_id = 'u1'")
         .await;
+    world
+        .execute(
+            "INSERT INTO booking.access_tokens (tenant_id, purpose, subject)
+            VALUES ('t1', 'booker', 'ada@example.com'), ('t1', 'booker', 'bob@example.com')",
+        )
+        .await;
     let version = "SELECT version FROM booking.objects WHERE object_id = 'o1'";
     let before = world.number(version).await;
     let user_ids = vec!["u1".to_owned(), "unknown".to_owned()];
@@ -126,6 +132,9 @@ async fn the_bookings_of_a_deleted_user_become_anonymous(pool: PgPool) {
         user_ids,
     };
     world.people().await.delete_users(request).await.unwrap();
+    let tokens =
+        "SELECT string_agg(subject, ' ') FROM booking.access_tokens WHERE purpose = 'booker'";
+    assert_eq!(world.text(tokens).await, "bob@example.com");
     let anonymous = "SELECT count(*) FROM booking.bookings WHERE booker_kind = 'anonymous'";
     assert_eq!(world.number(anonymous).await, 2);
     // What has ended is published too: subscribers that hold it must let the person go.

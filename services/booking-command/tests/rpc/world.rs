@@ -56,6 +56,7 @@ pub(crate) fn configuration(database: &str, google: &str, more: &[(&str, &str)])
         ("DATABASE__ACQUIRE_TIMEOUT", "2s".to_owned()),
         ("BROKER__URL", "amqp://127.0.0.1:1/nowhere".to_owned()),
         ("GOOGLE__TOKEN_URL", format!("{google}/token")),
+        ("GOOGLE__REVOKE_URL", format!("{google}/revoke")),
         ("GOOGLE__DIRECTORY_URL", format!("{google}/")),
         ("GOOGLE__CALENDAR_URL", format!("{google}/calendar/v3/")),
         ("CALLERS__KEYS", format!("[{}]", callers.join(", "))),

@@ -1,6 +1,6 @@
 //! Typed calls about bookings: making one, ending one, asking what happened to one.
 //!
-//! Each carries a deadline of its own, as the main app's calls do: CreateBooking and DeleteBooking
+//! Each carries a deadline of its own, as the main app's calls do: `CreateBooking` and `DeleteBooking`
 //! wait for Google until then and answer the booking as it is.
 
 use std::time::Duration;

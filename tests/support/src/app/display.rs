@@ -50,7 +50,7 @@ impl Display {
             }
             Ok(Ok(None)) => Err(Status::ok("the stream ended without a reason")),
             Ok(Err(status)) => Err(status),
-            Err(_) => panic!("nothing new within {SOON:?} after {:#?}", self.shown),
+            Err(_elapsed) => panic!("nothing new within {SOON:?} after {:#?}", self.shown),
         }
     }
 
@@ -71,7 +71,7 @@ impl Display {
         });
         match waited.await {
             Ok(state) => state,
-            Err(_) => panic!("not within {SOON:?}: {what}; shown {:#?}", self.shown),
+            Err(_elapsed) => panic!("not within {SOON:?}: {what}; shown {:#?}", self.shown),
         }
     }
 

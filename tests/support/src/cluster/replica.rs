@@ -93,8 +93,8 @@ impl Replica {
         if self.host.is_some() {
             return Ok(());
         }
-        if self.binary.is_some() && self.addresses.is_empty() {
-            // A process cannot be asked where it listens: it is told.
+        if self.addresses.is_empty() {
+            // It must find its ports free when it is started again, and a process cannot be asked.
             for (port, section) in self.service.ports() {
                 self.keep_port(port, section, free_port()?);
             }
@@ -109,9 +109,8 @@ impl Replica {
             ),
         };
         if let Host::InProcess(running) = &host {
-            for (port, section) in self.service.ports() {
-                let address = running.port(port).await?;
-                self.keep_port(port, section, address);
+            for (port, _) in self.service.ports() {
+                running.port(port).await?;
             }
         }
         self.host = Some(host);

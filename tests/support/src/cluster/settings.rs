@@ -12,14 +12,9 @@ use crate::{Service, tokens::Token};
 const CHANNEL_TOKEN_SECRET: &str = "the channel token secret of a test";
 const SEALING_SECRET: &str = "dGhlIHNlYWxpbmcgc2VjcmV0IG9mIGEgdGVzdCAoMzI=";
 
-const ANYWHERE: &str = "127.0.0.1:0";
-
 /// Everything that a service has to be told.
 pub(crate) fn of(service: Service, wiring: &Wiring) -> Table {
     let mut table = Table::new();
-    for (_, section) in service.ports() {
-        set(&mut table, &format!("{section}.listen"), ANYWHERE.into());
-    }
     set(&mut table, "telemetry.log", "info".into());
     set(&mut table, "shutdown.grace", "10s".into());
     set(&mut table, "broker.url", wiring.amqp_url.clone().into());
@@ -35,7 +30,12 @@ pub(crate) fn of(service: Service, wiring: &Wiring) -> Table {
             wiring.database_url.clone().into(),
         );
         // Several clusters at once share one server.
-        set(&mut table, "database.max_connections", 5.into());
+        let connections = match service {
+            // One listens all the time, and calls wait for rows that others hold.
+            Service::BookingCommand => 10,
+            _ => 5,
+        };
+        set(&mut table, "database.max_connections", connections.into());
     }
     match service {
         Service::BookingCommand => booking_command(&mut table, wiring),

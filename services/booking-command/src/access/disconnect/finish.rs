@@ -52,6 +52,9 @@ async fn forget_secrets(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), 
         UPDATE booking.connections
         SET state = 'disconnected',
             reason = NULL,
+            -- An administrator is a person, too; nobody is asked for by these any more.
+            directory_subject = 'nobody@' || domain,
+            rooms_subject = 'nobody@' || domain,
             sealed_key = NULL,
             sealed_with = NULL,
             granted_scopes = '{}',

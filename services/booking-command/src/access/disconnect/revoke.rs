@@ -58,7 +58,8 @@ impl Lender {
     }
 
     /// Revoking ends every token of an account's consent to our client (documented), also those of another
-    /// tenant that the same administrator connected.
+    /// tenant that the same administrator connected. One that is disconnecting needs it until its channels are
+    /// stopped; then it is the one that revokes: it gets there later than we did, so it finds us without any.
     async fn is_shared_grant(&self, tenant: &TenantId) -> Result<bool, CommandError> {
         let query = sqlx::query_scalar!(
             r#"
@@ -70,7 +71,15 @@ impl Lender {
                 WHERE own.tenant_id = $1
                   AND other.tenant_id <> $1
                   AND other.way = 'consent'
-                  AND other.state IN ('connecting', 'active', 'lost')
+                  AND (
+                      other.state IN ('connecting', 'active', 'lost')
+                      OR other.state = 'disconnecting' AND EXISTS (
+                          SELECT
+                          FROM booking.links AS link
+                          WHERE link.tenant_id = other.tenant_id
+                            AND link.state = 'closing'
+                      )
+                  )
             ) AS "shared!"
             "#,
             tenant.as_str(),

@@ -10,11 +10,10 @@ mod begin;
 mod request;
 mod store;
 
-use std::time::{Duration, Instant};
-
 use roomsync_domain::{BookingState, Cause, TenantId, TimeWindow};
 use roomsync_postgres::constraint;
 use roomsync_proto::booking::v1 as pb;
+use tokio::time::{Instant, timeout_at};
 
 use self::{begin::Begun, request::Asked, store::Facts};
 use super::{Booking, desk::Desk, viewer::Viewer};
@@ -27,14 +26,13 @@ const ONE_PER_SLOT: &str = "bookings_tenant_id_object_id_held_excl";
 /// The key that lets a request id have one booking.
 const ONE_PER_REQUEST: &str = "create_requests_pkey";
 
-/// Books a linked object, and waits so long for the room's answer.
+/// Books a linked object, and waits until then for the room's answer.
 pub async fn create_booking(
     desk: &Desk,
     tenant: &TenantId,
     request: &pb::CreateBookingRequest,
-    deadline: Duration,
+    deadline: Instant,
 ) -> Result<pb::CreateBookingResponse, CommandError> {
-    let began = Instant::now();
     let asked = Asked::read(request)?;
     let booking = match begun(desk, tenant, &asked, deadline).await? {
         Begun::New(booking) => {
@@ -44,17 +42,10 @@ pub async fn create_booking(
         Begun::Again(booking) => booking,
     };
     let booking = desk
-        .wait_until(
-            tenant,
-            &booking.object,
-            booking.id,
-            // What storing took is the caller's time, too.
-            deadline.saturating_sub(began.elapsed()),
-            is_settled,
-        )
+        .wait_until(tenant, booking, deadline, is_settled)
         .await?;
     let alternative_object_ids = if is_lost_to_others(&booking) {
-        alternatives::find(&desk.database, tenant, &asked).await?
+        free_instead(desk, tenant, &asked, deadline).await?
     } else {
         Vec::new()
     };
@@ -86,7 +77,7 @@ async fn begun(
     desk: &Desk,
     tenant: &TenantId,
     asked: &Asked,
-    deadline: Duration,
+    deadline: Instant,
 ) -> Result<Begun, CommandError> {
     for _ in 0..ROUNDS {
         let facts = match desk.database.answer(read(desk, tenant, asked)).await? {
@@ -96,20 +87,26 @@ async fn begun(
         asked.check_times(facts.now)?;
         facts.check(asked)?;
         if facts.is_beyond_horizon(asked.window) {
-            look_live(desk, tenant, asked, &facts).await?;
+            look_live(desk, tenant, asked, &facts, deadline).await?;
         }
         let give_up_after = desk.config.give_up_after;
+        let turn = desk.turns.wait(tenant, &asked.object, deadline).await;
+        let turn = turn.ok_or_else(too_many)?;
+        let left = deadline.saturating_duration_since(Instant::now());
         let begun = desk
             .database
             .tx("create_booking", |tx| {
-                Box::pin(begin::begin(tx, tenant, asked, deadline, give_up_after))
+                Box::pin(begin::begin(tx, tenant, asked, left, give_up_after))
             })
             .await;
+        drop(turn);
         match begun {
             Ok(Some(begun)) => return Ok(begun),
-            Ok(None) => return Err(slot_taken(desk, tenant, asked).await?),
+            Ok(None) => return Err(slot_taken(desk, tenant, asked, deadline).await?),
             Err(CommandError::Database(error)) => match constraint(&error) {
-                Some(ONE_PER_SLOT) => return Err(slot_taken(desk, tenant, asked).await?),
+                Some(ONE_PER_SLOT) => {
+                    return Err(slot_taken(desk, tenant, asked, deadline).await?);
+                }
                 Some(ONE_PER_REQUEST) => {}
                 _ => return Err(error.into()),
             },
@@ -119,6 +116,15 @@ async fn begun(
     Err(CommandError::Aborted {
         reason: "REQUEST_ID_IN_USE",
     })
+}
+
+/// UNAVAILABLE `DATABASE_UNAVAILABLE`: those who were first at the object take longer than the caller has time.
+/// Nothing is stored.
+fn too_many() -> CommandError {
+    CommandError::Unavailable {
+        reason: "DATABASE_UNAVAILABLE",
+        retry_after: std::time::Duration::from_secs(1),
+    }
 }
 
 /// What is known before anything is stored.
@@ -143,6 +149,7 @@ async fn look_live(
     tenant: &TenantId,
     asked: &Asked,
     facts: &Facts,
+    deadline: Instant,
 ) -> Result<(), CommandError> {
     let Some(room) = facts.room()? else {
         return Ok(());
@@ -153,7 +160,7 @@ async fn look_live(
         return Err(google_unavailable());
     };
     if writing::blockers(&events, &room, window).next().is_some() {
-        return Err(slot_taken(desk, tenant, asked).await?);
+        return Err(slot_taken(desk, tenant, asked, deadline).await?);
     }
     Ok(())
 }
@@ -163,10 +170,24 @@ async fn slot_taken(
     desk: &Desk,
     tenant: &TenantId,
     asked: &Asked,
+    deadline: Instant,
 ) -> Result<CommandError, CommandError> {
-    let alternatives = alternatives::find(&desk.database, tenant, asked).await?;
+    let alternatives = free_instead(desk, tenant, asked, deadline).await?;
     Ok(CommandError::Precondition {
         reason: "SLOT_TAKEN",
         metadata: vec![("alternatives", alternatives.join(","))],
     })
+}
+
+/// What is free instead; nothing when there is no time left to look.
+async fn free_instead(
+    desk: &Desk,
+    tenant: &TenantId,
+    asked: &Asked,
+    deadline: Instant,
+) -> Result<Vec<String>, CommandError> {
+    let find = alternatives::find(&desk.database, tenant, asked);
+    timeout_at(deadline, find)
+        .await
+        .unwrap_or_else(|_| Ok(Vec::new()))
 }

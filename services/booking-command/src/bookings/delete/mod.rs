@@ -9,28 +9,28 @@ mod begin;
 mod read;
 mod store;
 
-use std::time::Duration;
-
 use roomsync_domain::{BookingId, BookingState, TenantId};
 use roomsync_proto::booking::v1 as pb;
+use tokio::time::Instant;
 
 use self::begin::Begun;
 use super::{Booking, desk::Desk, viewer::Viewer};
 use crate::{gate, status::CommandError};
 
-/// Ends a booking from Flexopus, and waits so long for Google.
+/// Ends a booking from Flexopus, and waits until then for Google.
 pub async fn delete_booking(
     desk: &Desk,
     tenant: &TenantId,
     request: &pb::DeleteBookingRequest,
-    deadline: Duration,
+    deadline: Instant,
 ) -> Result<pb::DeleteBookingResponse, CommandError> {
     let asked = &read::asked(request)?;
     gate::module(&desk.database, tenant).await?;
+    let left = deadline.saturating_duration_since(Instant::now());
     let begun = desk
         .database
         .tx("delete_booking", |tx| {
-            Box::pin(begin::begin(tx, tenant, asked, deadline))
+            Box::pin(begin::begin(tx, tenant, asked, left))
         })
         .await?;
     let booking = match begun {
@@ -55,11 +55,11 @@ async fn settled(
     desk: &Desk,
     tenant: &TenantId,
     booking: Booking,
-    deadline: Duration,
+    deadline: Instant,
 ) -> Result<Booking, CommandError> {
     let is_settled = |booking: &Booking| booking.state != BookingState::Declining;
     let booking = desk
-        .wait_until(tenant, &booking.object, booking.id, deadline, is_settled)
+        .wait_until(tenant, booking, deadline, is_settled)
         .await?;
     match booking.state {
         BookingState::Confirmed | BookingState::Pending => {

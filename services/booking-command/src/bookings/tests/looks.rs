@@ -27,6 +27,8 @@ fn config() -> BookingsConfig {
         undecided_after: Duration::from_mins(2),
         look_every: Duration::from_millis(200),
         claim: Duration::from_mins(1),
+        ask_again_every: Duration::from_mins(1),
+        ask_again_after: Duration::from_hours(2),
     }
 }
 

@@ -155,6 +155,25 @@ async fn somebody_without_google_calendar_is_booked_for_in_the_shared_calendar()
     scene.cluster.finish().await;
 }
 
+/// Covers D22, B6.
+#[tokio::test]
+async fn a_fault_between_one_place_and_the_other_is_waited_out() {
+    let scene = Scene::new("between places").await;
+    scene.ana.calendar_off(true).expect("switched off");
+    let google = scene.cluster.google();
+    google.add_fault(Fault::answer(503, "backendError").on(Operation::CalendarInsert));
+
+    let booking = asked(&scene, by_ana().waiting(Duration::from_secs(1))).await;
+
+    let app = scene.cluster.app();
+    let settled = |booking: &Booking| booking.state() != BookingState::Requested;
+    let booking = app
+        .wait_booking("not given up", "acme", &booking.booking_id, settled)
+        .await;
+    assert_ne!(booking.state(), BookingState::Rejected, "{booking:?}");
+    scene.cluster.finish().await;
+}
+
 /// Covers R32, B6.
 #[tokio::test]
 async fn a_request_survives_the_process_that_took_it() {

@@ -163,7 +163,7 @@ async fn what_comes_during_a_rest_is_taken_up_when_it_is_over_and_not_by_the_slo
     let cluster = Cluster::builder("woken after a rest")
         // Longer than any wait of this test: whoever is left to it comes too late.
         .set(Service::SyncWorker, "sync.sweep", "60s")
-        .set(Service::SyncWorker, "sync.pause", "2s").set(Service::SyncWorker, "sync.wake", "60s")
+        .set(Service::SyncWorker, "sync.pause", "2s")
         .with_every_push("a lost one would have to wait for the slow sweep")
         .start()
         .await;

@@ -11,10 +11,19 @@ use crate::{connect_refused::refused, scene::tomorrow};
 
 const TENANT: &str = "acme";
 
+fn filled<T: Default>(fill: impl FnOnce(&mut T)) -> T {
+    let mut request = T::default();
+    fill(&mut request);
+    request
+}
+
 /// Calls an rpc with fields that would do if the tenant had the module.
 macro_rules! is_refused {
     ($client:expr, $rpc:ident, $request:ident { $($field:ident: $value:expr),* }) => {
-        let request = api::$request { tenant_id: TENANT.to_owned(), $($field: $value,)* ..Default::default() };
+        let request = filled(|request: &mut api::$request| {
+            request.tenant_id = TENANT.to_owned();
+            $(request.$field = $value;)*
+        });
         let answer = $client.$rpc(request).await;
         assert!(answer.is_err(), "{} needs the module", stringify!($rpc));
         refused(answer, Code::FailedPrecondition, "MODULE_MISSING", &[]);

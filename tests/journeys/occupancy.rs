@@ -5,8 +5,12 @@ use chrono_tz::Europe::Berlin;
 use google_sim::{NewEvent, NewRoom};
 use roomsync_process::grpc;
 use roomsync_proto::{booking::v1::ObjectOccupancy, integration::v1::TenantSettings};
+use roomsync_testkit::NewBooking;
 
-use crate::scene::{Scene, Watched as _, tomorrow};
+use crate::{
+    booking_user::event_of,
+    scene::{Scene, Watched as _, tomorrow},
+};
 
 /// Booked minutes, and bookings.
 fn counted(occupancy: &ObjectOccupancy) -> (f64, i32) {
@@ -60,6 +64,15 @@ async fn what_is_imported_booked_and_cancelled_is_counted_by_day_and_hour_of_the
     assert_eq!(counted(&of_spree().await), (240.0, 4));
     scene.ana.cancel_event(&event).expect("cancelled");
     spree.wait_count("no meeting", 3).await;
+    assert_eq!(counted(&of_spree().await), (180.0, 3));
+
+    // What is booked in Flexopus counts as well.
+    let new = NewBooking::by_user("spree", tomorrow(23), "u-ana");
+    let booking = app.book("acme", new).await;
+    assert_eq!(counted(&of_spree().await), (240.0, 4));
+    let cancelled = scene.ana.cancel_event(&event_of(&booking));
+    cancelled.expect("hers");
+    spree.wait_count("no booking", 3).await;
     assert_eq!(counted(&of_spree().await), (180.0, 3));
 
     // Reading needs no module, as elsewhere.

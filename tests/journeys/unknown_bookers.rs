@@ -35,7 +35,9 @@ async fn whoever_google_does_not_know_is_booked_for_all_the_same() {
         google.clear_ledger();
         app.book("acme", new(hour + 6)).await;
         let tokens = google.calls(Operation::Token);
-        let refused = tokens.iter().filter(|call| call.status != Some(200));
+        let refused = tokens
+            .iter()
+            .filter(|call| call.status.is_some_and(|it| it != 200));
         assert_eq!(refused.count(), 0, "{who}: {tokens:?}");
         assert_eq!(google.calls(Operation::Insert).len(), 1, "{who}");
     }

@@ -109,7 +109,8 @@ async fn of_an_event_of_google_nothing_is_ever_changed_but_the_rooms_own_answer(
         .ana
         .insert_event(weekly.titled("Daily"))
         .expect("made");
-    scene.wait_count("the board and three dates", 4).await;
+    let starts = [9, 11, 24 + 11, 48 + 11].map(tomorrow);
+    scene.wait_starts("all of them accepted", &starts).await;
     let booking = scene
         .wait_booking("the board", tomorrow(9), BookingState::Confirmed)
         .await;

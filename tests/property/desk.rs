@@ -259,9 +259,12 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Storing a request takes its time, too: a caller who hangs up before that hears nothing.
+/// Storing a request takes its time, too, and who was first at the room comes first: a caller who hangs up
+/// before that hears nothing, or that it did not come to it.
 fn is_too_late(answer: &Result<CreateBookingResponse, Status>) -> bool {
-    matches!(answer, Err(status) if status.code() == Code::DeadlineExceeded)
+    let Err(status) = answer else { return false };
+    status.code() == Code::DeadlineExceeded
+        || grpc::reason(status).as_deref() == Some("DATABASE_UNAVAILABLE")
 }
 
 /// The state, and why.

@@ -79,6 +79,30 @@ pub async fn verify_all_again(
     all_due(tx, tenant).await
 }
 
+/// The module is on again: every link is verified anew, which opens a channel and imports again. sync-worker
+/// has put the calendars off meanwhile, and channels may have ended (D23).
+pub async fn verify_all_with_module(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+) -> Result<(), CommandError> {
+    lock_open(&mut *tx, tenant).await?;
+    sqlx::query!(
+        "
+        -- booking.links.verify_all_with_module
+        UPDATE booking.links
+        SET recheck_at = clock_timestamp(),
+            pending_since = now()
+        WHERE tenant_id = $1
+          AND state IN ('pending', 'verified', 'failed')
+          AND reason IS DISTINCT FROM 'disconnected'
+        ",
+        tenant.as_str(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    all_due(tx, tenant).await
+}
+
 /// Locks the links of a tenant that are not being taken down.
 async fn lock_open(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), CommandError> {
     sqlx::query!(

@@ -28,7 +28,7 @@ mod sync_now;
 mod unlink_object;
 
 pub use close::{close, close_all_and_keep, close_of_objects, closing};
-pub use due::{all_due, all_lost, verify_all_again};
+pub use due::{all_due, all_lost, verify_all_again, verify_all_with_module};
 pub use row::LinkRow;
 pub use rpc::LinkRpc;
 pub use store::not_verified;

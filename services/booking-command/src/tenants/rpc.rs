@@ -27,8 +27,14 @@ async fn put(tx: &mut PgConnection, tenant: &Tenant) -> Result<(), CommandError>
     // Syncing begins or ends with the module, and reaches as far as the horizon: every link is looked at
     // again.
     let syncs = |tenant: &Tenant| (tenant.module_enabled, tenant.settings.horizon_days);
-    if before.is_some_and(|before| syncs(&before) != syncs(tenant)) {
-        links::all_due(&mut *tx, &tenant.id).await?;
+    match before {
+        Some(before) if tenant.module_enabled && !before.module_enabled => {
+            links::verify_all_with_module(&mut *tx, &tenant.id).await?;
+        }
+        Some(before) if syncs(&before) != syncs(tenant) => {
+            links::all_due(&mut *tx, &tenant.id).await?;
+        }
+        _ => {}
     }
     // Settings say what can be booked at a display.
     Ok(watch::tell_of(tx, &tenant.id, &[]).await?)

@@ -50,6 +50,8 @@ pub(super) async fn give_up(
         UPDATE booking.connections
         SET state = 'disconnected',
             reason = $3,
+            directory_subject = 'nobody@' || domain,
+            rooms_subject = 'nobody@' || domain,
             sealed_key = NULL,
             sealed_with = NULL,
             retry_at = NULL,

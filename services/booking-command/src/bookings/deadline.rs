@@ -9,8 +9,10 @@ use tonic::Request;
 const DEFAULT: Duration = Duration::from_secs(5);
 /// However long the caller would wait.
 const LONGEST: Duration = Duration::from_mins(1);
-/// The answer has to be there before the caller hangs up.
-const MARGIN: Duration = Duration::from_millis(200);
+/// The answer has to be there before the caller hangs up, also from a busy machine: an eighth of the time, within
+/// these.
+const LEAST_MARGIN: Duration = Duration::from_millis(200);
+const MOST_MARGIN: Duration = Duration::from_millis(500);
 
 /// When the answer has to be on its way, counted from the call's arrival: to be asked before anything is
 /// awaited.
@@ -22,7 +24,10 @@ pub(super) fn of<T>(request: &Request<T>) -> Instant {
 fn patience<T>(request: &Request<T>) -> Duration {
     let given = request.metadata().get("grpc-timeout");
     let given = given.and_then(|text| read(text.to_str().ok()?));
-    given.map_or(DEFAULT, |given| given.saturating_sub(MARGIN).min(LONGEST))
+    given.map_or(DEFAULT, |given| {
+        let margin = (given / 8).clamp(LEAST_MARGIN, MOST_MARGIN);
+        given.saturating_sub(margin).min(LONGEST)
+    })
 }
 
 /// `grpc-timeout` as the protocol says: up to eight digits and a unit.
@@ -51,8 +56,9 @@ mod tests {
 
     #[rstest]
     #[case::none(None, DEFAULT)]
-    #[case::seconds(Some("3S"), Duration::from_millis(2_800))]
-    #[case::microseconds(Some("9999999u"), Duration::from_micros(9_799_999))]
+    #[case::a_second(Some("1S"), Duration::from_millis(800))]
+    #[case::seconds(Some("3S"), Duration::from_millis(2_625))]
+    #[case::microseconds(Some("9999999u"), Duration::from_micros(9_499_999))]
     #[case::hours(Some("2H"), LONGEST)]
     #[case::too_short(Some("100m"), Duration::ZERO)]
     #[case::garbage(Some("soon"), DEFAULT)]

@@ -156,7 +156,11 @@ async fn look_live(
     };
     let connection = desk.lender.active(tenant).await?;
     let window: TimeWindow = asked.window;
-    let Ok(events) = desk.writer.slot(&connection, &room, window).await? else {
+    let slot = desk.writer.slot(&connection, &room, window);
+    let Ok(slot) = timeout_at(deadline, slot).await else {
+        return Err(google_unavailable());
+    };
+    let Ok(events) = slot? else {
         return Err(google_unavailable());
     };
     if writing::blockers(&events, &room, window).next().is_some() {

@@ -22,7 +22,7 @@ use crate::{
 
 const REPLICAS: usize = 2;
 /// How long one call may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(rounds: usize, at_once: usize) -> anyhow::Result<()> {
     let cluster = like_production::cluster("bench contend")

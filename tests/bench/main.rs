@@ -81,7 +81,7 @@ enum What {
         #[arg(long, default_value_t = 10)]
         series_length: usize,
     },
-    /// CreateBooking beside the bare calls to Google.
+    /// `CreateBooking` beside the bare calls to Google.
     Create {
         /// How many bookings of a device, and how many of a user.
         #[arg(long, default_value_t = 500)]

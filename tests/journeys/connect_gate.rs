@@ -32,6 +32,7 @@ macro_rules! is_refused {
 
 /// Covers R2, R3.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a list of every call")]
 async fn without_the_module_every_call_of_the_integration_says_so() {
     let cluster = Cluster::builder("no module")
         .offering_consent()

@@ -23,7 +23,7 @@ fn precondition(reason: &str) -> (Code, String) {
     (Code::FailedPrecondition, reason.to_owned())
 }
 
-async fn states_of(scene: &Scene, booking: &Booking) -> Vec<BookingState> {
+fn states_of(scene: &Scene, booking: &Booking) -> Vec<BookingState> {
     let history = scene.room.history(booking);
     history.iter().map(Booking::state).collect()
 }
@@ -159,7 +159,7 @@ async fn survives(name: &str, effect: Effect) {
 
     scene.wait_count("the booking gone", 0).await;
     assert_eq!(scene.room.room.answer(&event), Some(Answer::Declined));
-    let states = states_of(&scene, &booking).await;
+    let states = states_of(&scene, &booking);
     let removed = states.iter().filter(|it| **it == BookingState::Removed);
     assert_eq!(removed.count(), 1, "{states:?}");
     let word = scene.room.last_word(&booking);

@@ -28,7 +28,7 @@ const SEED: usize = 20_261_122;
 /// How long the sides may take to agree: used up only when something is wrong. Each throttling of a
 /// sequence empties the budget, and the background lane then waits for some seconds until its share is
 /// there again; several of them on a slow machine add up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The same while a failing sequence is shortened, where it is used up again and again.
 const PATIENCE_WHILE_SHORTENING: Duration = Duration::from_secs(15);
 const SHORTENING: Duration = Duration::from_mins(4);

@@ -2,11 +2,6 @@
 //! Itself, started again, or another replica must finish: one event and one booking, or none and it says
 //! so; one connection; nothing left of one that was disconnected.
 
-#![expect(
-    clippy::large_futures,
-    reason = "the future of a scene holds a whole cluster"
-)]
-
 mod connect;
 mod create;
 mod decline;

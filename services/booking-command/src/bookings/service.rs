@@ -74,7 +74,8 @@ impl BookingService for Bookings {
     ) -> Result<Response<pb::CreateBookingResponse>, Status> {
         let deadline = deadline::of(&request);
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = create::create_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
+        let answer =
+            create::create_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
         Ok(Response::new(answer))
     }
 
@@ -84,7 +85,8 @@ impl BookingService for Bookings {
     ) -> Result<Response<pb::DeleteBookingResponse>, Status> {
         let deadline = deadline::of(&request);
         let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
-        let answer = delete::delete_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
+        let answer =
+            delete::delete_booking(&self.desk, &tenant, request.get_ref(), deadline).await?;
         Ok(Response::new(answer))
     }
 

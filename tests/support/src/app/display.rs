@@ -50,7 +50,9 @@ impl Display {
             }
             Ok(Ok(None)) => Err(Status::ok("the stream ended without a reason")),
             Ok(Err(status)) => Err(status),
-            Err(_elapsed) => panic!("nothing new within {SOON:?} after {:#?}", self.shown),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("nothing new within {SOON:?} after {:#?}", self.shown)
+            }
         }
     }
 
@@ -71,7 +73,9 @@ impl Display {
         });
         match waited.await {
             Ok(state) => state,
-            Err(_elapsed) => panic!("not within {SOON:?}: {what}; shown {:#?}", self.shown),
+            Err(tokio::time::error::Elapsed { .. }) => {
+                panic!("not within {SOON:?}: {what}; shown {:#?}", self.shown)
+            }
         }
     }
 

@@ -27,6 +27,7 @@ pub fn render(change_id: &str, message: &ObjectChanged) -> Vec<u8> {
             "change_id": change.change_id,
             "changed_at": changed_at,
             "items": items,
+            "forgotten_booking_ids": change.forgotten_booking_ids,
         },
     });
     body.to_string().into_bytes()
@@ -62,6 +63,10 @@ fn booking(booking: &api::Booking) -> Value {
         "cause": booking.cause,
         "object_version": booking.object_version,
         "all_day": booking.all_day,
+        "origin": booking.origin().as_str_name(),
+        "check_in_disabled": booking.check_in_disabled,
+        "event_kept": booking.event_kept,
+        "series_id": booking.series_id,
         "created_at": time(booking.created_at),
         "updated_at": time(booking.updated_at),
     })

@@ -275,7 +275,11 @@ async fn what_cannot_be_booked_now_says_why_and_ids_of_others_are_no_ids() {
 /// Covers B2, B6, B15.
 #[tokio::test]
 async fn a_slot_a_right_or_a_request_id_that_is_missing_or_taken_says_so() {
-    let scene = Scene::new("slots and rights").await;
+    let cluster = Cluster::builder("slots and rights")
+        .with_every_push("the budget is closed in the end: polls could not be answered")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
     let (app, google) = (scene.cluster.app(), scene.cluster.google());
     let precondition =
         |reason: &str, facts: &[(&str, &str)]| says(Code::FailedPrecondition, reason, facts);

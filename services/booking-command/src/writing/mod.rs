@@ -11,6 +11,7 @@
 //! `outcome.rs`.
 
 mod again;
+mod attempt;
 mod bring;
 mod claim;
 mod decline;

@@ -31,6 +31,7 @@ pub(crate) async fn run(rounds: usize, at_once: usize) -> anyhow::Result<()> {
         .await;
     let rooms = Rooms::given(&cluster, 1).await;
     rooms.linked_and_watched(&cluster, 1).await?;
+    rooms.opened(&cluster).await?;
     let ana = rooms.organisation.given_user("ana");
     cluster.app().given_user(TENANT, "u-ana", ana.mail()).await;
     let replicas: Vec<_> = (0..REPLICAS).map(|index| cluster.app_at(index)).collect();

@@ -7,6 +7,9 @@
 //! * of a user: its event is made on the user's calendar and the room answers; confirmed when the room's
 //!   calendar was listed, which a push asks for. The floor is the insert, and waiting until the simulator
 //!   has the answer.
+//!
+//! Our rooms take turns: a booking meets a room that nobody booked within the last second, as a user does.
+//! A second booking of a room at once waits for the rest that its calendar takes after each pull.
 
 use std::time::Duration;
 
@@ -29,6 +32,8 @@ use crate::{
 
 /// How long one booking may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Rooms that take turns.
+const ROOMS: usize = 80;
 
 /// Whose booking it is.
 #[derive(Debug, Clone, Copy)]
@@ -42,15 +47,16 @@ pub(crate) async fn run(count: usize) -> anyhow::Result<()> {
         .google(|settings| settings.room_answer_delay = Duration::ZERO)
         .start()
         .await;
-    // One room for us, one for the floor, so that neither makes the other's listings longer.
-    let rooms = Rooms::given(&cluster, 2).await;
+    // The floor has a room of its own, so that neither makes the other's listings longer.
+    let rooms = Rooms::given(&cluster, ROOMS + 1).await;
     rooms.linked_and_watched(&cluster, 1).await?;
+    rooms.opened(&cluster).await?;
     let ana = rooms.organisation.given_user("ana");
     let app = cluster.app();
     app.given_user(TENANT, "u-ana", ana.mail()).await;
     let floor = Floor::new(&cluster, &rooms, ana.mail())?;
     for by in [By::Device, By::User] {
-        measure(&cluster, &rooms.all[0], &floor, by, count).await?;
+        measure(&cluster, &rooms.all[..ROOMS], &floor, by, count).await?;
     }
     like_production::memory(&cluster, 1);
     Ok(())
@@ -58,14 +64,14 @@ pub(crate) async fn run(count: usize) -> anyhow::Result<()> {
 
 async fn measure(
     cluster: &Cluster,
-    room: &Room,
+    rooms: &[Room],
     floor: &Floor,
     by: By,
     count: usize,
 ) -> anyhow::Result<()> {
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     // The first one fetches tokens and opens connections.
-    for number in 0..=count {
+    for (number, room) in (0..=count).zip(rooms.iter().cycle()) {
         let start = slot(by, number)?;
         let began = Instant::now();
         book(cluster, room, by, start).await?;
@@ -142,7 +148,7 @@ impl Floor {
     fn new(cluster: &Cluster, rooms: &Rooms, ana: &str) -> anyhow::Result<Self> {
         let google = cluster.google();
         let admin = rooms.organisation.admin.mail();
-        let room = rooms.all.get(1).context("two rooms")?;
+        let room = rooms.all.last().context("a room")?;
         Ok(Self {
             client: Client::builder().no_proxy().timeout(PATIENCE).build()?,
             calendar_url: google.urls().calendar_url.clone(),

@@ -125,6 +125,14 @@ impl Rooms {
         Ok(())
     }
 
+    /// Opens the objects for booking, as the main app does once it has removed its own bookings.
+    pub(crate) async fn opened(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        for link in links(cluster).await? {
+            cluster.app().acknowledge(TENANT, &link.link_id).await?;
+        }
+        Ok(())
+    }
+
     /// Every live booking, by `ListBookings`.
     pub(crate) async fn bookings(&self, cluster: &Cluster) -> anyhow::Result<Vec<Booking>> {
         let mut bookings = Vec::new();

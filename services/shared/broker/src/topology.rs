@@ -100,15 +100,15 @@ impl Topology {
         for rung in ladder.rungs().iter().filter(|_| spec.patience.is_some()) {
             let name = retry_queue(spec.queue, *rung);
             let mut arguments = safe("", spec.queue);
-            let ttl = i64::try_from(rung.as_millis()).unwrap_or(i64::MAX);
-            arguments.push(("x-message-ttl", Argument::Number(ttl)));
+            arguments.push(time_to_live(*rung));
             self.queue(name.clone(), arguments, RETRY_EXCHANGE, name);
         }
 
-        let arguments = vec![
+        let mut arguments = vec![
             quorum(),
             ("x-delivery-limit", Argument::Number(DEAD_DELIVERY_LIMIT)),
         ];
+        arguments.extend(spec.parked_for.map(time_to_live));
         self.queue(
             dead_queue(spec.queue),
             arguments,
@@ -183,6 +183,11 @@ pub fn retry_queue(queue: &str, rung: std::time::Duration) -> String {
 /// The name of the queue in which parked messages of `queue` lie.
 pub fn dead_queue(queue: &str) -> String {
     format!("{queue}.dead")
+}
+
+fn time_to_live(time: std::time::Duration) -> (&'static str, Argument) {
+    let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    ("x-message-ttl", Argument::Number(milliseconds))
 }
 
 fn quorum() -> (&'static str, Argument) {
@@ -278,6 +283,26 @@ mod tests {
                 .iter()
                 .filter(|binding| binding.queue == queue.name);
             assert_eq!(bindings.count(), 1, "{}", queue.name);
+        }
+    }
+
+    /// Covers B13: what was parked is forgotten as well; what names no user waits for an operator.
+    #[test]
+    fn a_parked_message_that_names_users_is_kept_for_a_day() {
+        let topology = Topology::of(QUEUES, &Ladder::default());
+        let kept = |name: &str| {
+            let dead = dead_queue(name);
+            let queue = topology.queues.iter().find(|queue| queue.name == dead)?;
+            let (_, time) = queue
+                .arguments
+                .iter()
+                .find(|(key, _)| *key == "x-message-ttl")?;
+            Some(time.clone())
+        };
+        for spec in QUEUES {
+            let day = Some(Argument::Number(24 * 60 * 60 * 1000));
+            let expected = day.filter(|_| spec.message_type == "object.changed");
+            assert_eq!(kept(spec.queue), expected, "{}", spec.queue);
         }
     }
 

@@ -74,6 +74,8 @@ pub struct QueueSpec {
     /// How long a message is tried through the retry ladder before it is parked; `None`: no ladder,
     /// a message that cannot be handled stays at the head until it can (order matters more).
     pub patience: Option<Duration>,
+    /// How long a parked message is kept; `None`: until an operator sends it again or drops it.
+    pub parked_for: Option<Duration>,
 }
 
 const fn queue<M: Message>(patience: Option<Duration>) -> QueueSpec {
@@ -82,6 +84,14 @@ const fn queue<M: Message>(patience: Option<Duration>) -> QueueSpec {
         message_type: M::TYPE,
         exchange: M::EXCHANGE,
         patience,
+        parked_for: None,
+    }
+}
+
+impl QueueSpec {
+    const fn parked_for(mut self, parked_for: Duration) -> Self {
+        self.parked_for = Some(parked_for);
+        self
     }
 }
 
@@ -93,7 +103,9 @@ pub const QUEUES: &[QueueSpec] = &[
     queue::<CalendarRefresh>(Some(DAY)),
     queue::<LinkDue>(Some(DAY)),
     queue::<GoogleWriteRequested>(Some(DAY)),
-    queue::<ObjectChanged>(None),
+    // It names users by id, who may have to be forgotten, and is only a copy: notification fetches
+    // from booking-command what it misses.
+    queue::<ObjectChanged>(None).parked_for(DAY),
     queue::<ConnectionChanged>(None),
     // Three days for a change, counted by the handler, and time for its last try.
     queue::<DeliveryDue>(Some(Duration::from_hours(74))),

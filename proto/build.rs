@@ -15,6 +15,7 @@ const FILES: &[&str] = &[
     "roomsync/integration/v1/connection_service.proto",
     "roomsync/integration/v1/link_service.proto",
     "roomsync/notification/v1/subscription_service.proto",
+    "roomsync/operator/v1/operator_service.proto",
     "roomsync/internal/v1/mirror_service.proto",
     "roomsync/internal/v1/google_access_service.proto",
     "roomsync/internal/v1/notice_service.proto",

@@ -6,7 +6,10 @@
 # reach the checkout).
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-STATE=$ROOT/target/local
+# A server of a test's own has a folder of its own, and its ports side by side (deploy/local/server).
+STATE=${ROOMSYNC_STATE:-$ROOT/target/local}
+# How far a RabbitMQ node's ports are from each other: its own, management, distribution, epmd.
+RABBIT_STEP=${ROOMSYNC_RABBIT_STEP:-10000}
 STARTED_AT=$SECONDS
 
 say() { printf '[%3ds] %s\n' "$((SECONDS - STARTED_AT))" "$*" >&2; }
@@ -101,16 +104,24 @@ pg_home() {
     echo "$home"
 }
 
-start_postgres() {
+have_postgres() {
     [ -n "$(pg_bin)" ] || install postgresql || true
-    if [ -z "$(pg_bin)" ]; then
+    [ -n "$(pg_bin)" ]
+}
+
+start_postgres() {
+    if have_postgres; then
+        run_postgres "$(free_port 54329)"
+    else
         start_postgres_in_docker
-        return
     fi
-    local bin home port
+}
+
+# run_postgres PORT: with the data of an earlier run, if there is any.
+run_postgres() {
+    local bin home port=$1
     bin=$(pg_bin)
     home=$(pg_home)
-    port=$(free_port 54329)
     say "starting PostgreSQL on 127.0.0.1:$port (data: $home)"
     [ -s "$home/data/PG_VERSION" ] ||
         as_postgres "$bin/initdb" -D "$home/data" -U roomsync --auth=trust -E UTF8 \
@@ -162,7 +173,8 @@ rabbit() {
     local home=$STATE/rabbitmq port=$1
     shift
     env HOME="$home/home" RABBITMQ_NODENAME="roomsync$port@localhost" \
-        RABBITMQ_DIST_PORT=$((port + 20000)) ERL_EPMD_PORT=$((port + 30000)) \
+        RABBITMQ_DIST_PORT=$((port + 2 * RABBIT_STEP)) \
+        ERL_EPMD_PORT=$((port + 3 * RABBIT_STEP)) \
         ERL_EPMD_ADDRESS=127.0.0.1 \
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
         RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_MNESIA_BASE="$home/mnesia" \
@@ -170,26 +182,37 @@ rabbit() {
         RABBITMQ_ENABLED_PLUGINS_FILE="$home/enabled_plugins" RABBITMQ_PID_FILE="$home/pid" "$@"
 }
 
+have_rabbitmq() { [ -x $RABBIT_BIN/rabbitmq-server ] || install rabbitmq-server; }
+
 start_rabbitmq() {
-    if [ ! -x $RABBIT_BIN/rabbitmq-server ] && ! install rabbitmq-server; then
+    if ! have_rabbitmq; then
         start_rabbitmq_in_docker
         return
     fi
-    local home=$STATE/rabbitmq port
-    port=$(free_port 5680 10000 20000 30000)
-    say "starting RabbitMQ on 127.0.0.1:$port, management on $((port + 10000))"
-    rm -rf "$home"
+    rm -rf "$STATE/rabbitmq"
+    run_rabbitmq "$(free_port 5680 10000 20000 30000)"
+}
+
+# run_rabbitmq PORT: with the data of an earlier run, if there is any.
+run_rabbitmq() {
+    local home=$STATE/rabbitmq port=$1
+    local management=$((port + RABBIT_STEP))
+    say "starting RabbitMQ on 127.0.0.1:$port, management on $management"
     mkdir -p "$home"/{home,mnesia,log}
     printf '%s\n' "listeners.tcp.1 = 127.0.0.1:$port" "management.tcp.ip = 127.0.0.1" \
-        "management.tcp.port = $((port + 10000))" "vm_memory_high_watermark.absolute = 1GB" \
+        "management.tcp.port = $management" "vm_memory_high_watermark.absolute = 1GB" \
         "disk_free_limit.absolute = 200MB" >"$home/rabbitmq.conf"
     echo '[rabbitmq_management].' >"$home/enabled_plugins"
     rabbit "$port" setsid nohup $RABBIT_BIN/rabbitmq-server >"$home/out" 2>&1 </dev/null &
+    # Asking the node itself starts an Erlang machine each time, so its ports are looked at first.
+    wait_for 90 RabbitMQ rabbitmq_listens "$port"
     wait_for 90 RabbitMQ rabbit "$port" $RABBIT_BIN/rabbitmq-diagnostics -q check_port_connectivity
     echo "native $port" >"$STATE/rabbitmq.started"
     AMQP_URL=amqp://guest:guest@127.0.0.1:$port/%2f
-    RABBITMQ_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((port + 10000))
+    RABBITMQ_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$management
 }
+
+rabbitmq_listens() { ! port_is_free "$1" && ! port_is_free $(($1 + RABBIT_STEP)); }
 
 start_rabbitmq_in_docker() {
     have_docker || die "RabbitMQ is missing: neither apt-get nor Docker is usable here"
@@ -205,19 +228,25 @@ start_rabbitmq_in_docker() {
     RABBITMQ_MANAGEMENT_URL=http://guest:guest@127.0.0.1:$((port + 10000))
 }
 
+# signal_rabbitmq TERM|KILL: and waits for its end. The pid file goes before the process does.
+signal_rabbitmq() {
+    local pid
+    pid=$(cat "$STATE/rabbitmq/pid" 2>/dev/null || true)
+    [ -n "$pid" ] || return 0
+    kill "-$1" "$pid" 2>/dev/null || true
+    wait_for 60 "RabbitMQ's end" sh -c "! kill -0 $pid"
+    rm -f "$STATE/rabbitmq/pid"
+}
+
 stop_rabbitmq() {
     [ -f "$STATE/rabbitmq.started" ] || return 0
-    local how what pid
+    local how what
     read -r how what <"$STATE/rabbitmq.started"
     say "stopping RabbitMQ"
     case $how in
         native)
-            pid=$(cat "$STATE/rabbitmq/pid" 2>/dev/null || true)
-            if [ -n "$pid" ]; then
-                kill "$pid" 2>/dev/null || true
-                wait_for 60 "RabbitMQ's end" sh -c "! kill -0 $pid"
-            fi
-            have epmd && ERL_EPMD_PORT=$((what + 30000)) epmd -kill >/dev/null 2>&1
+            signal_rabbitmq TERM
+            have epmd && ERL_EPMD_PORT=$((what + 3 * RABBIT_STEP)) epmd -kill >/dev/null 2>&1
             rm -rf "$STATE/rabbitmq" ;;
         docker) docker rm -f "$what" >/dev/null || true ;;
     esac

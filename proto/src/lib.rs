@@ -38,6 +38,18 @@ pub mod notification {
     }
 }
 
+/// For the people who run roomsync (public, role `operator`).
+pub mod operator {
+    pub mod v1 {
+        #![expect(
+            clippy::pedantic,
+            clippy::allow_attributes,
+            reason = "generated code"
+        )]
+        tonic::include_proto!("roomsync.operator.v1");
+    }
+}
+
 /// What the services say to each other (internal listener only).
 pub mod internal {
     pub mod v1 {

@@ -10,13 +10,9 @@ use crate::report::line;
 /// Requests a minute, for each of Google's limits.
 const LIMIT: i64 = 1_000_000;
 
-/// A cluster of processes that are configured as in production.
+/// A cluster of processes that are configured as in production, but for Google's limits.
 pub(crate) fn cluster(name: &str) -> ClusterBuilder {
-    let mut builder =
-        Cluster::builder(name).with_every_push("pushes are what is counted and timed");
-    for service in Service::ALL {
-        builder = builder.as_process(service).config(service, as_by_default);
-    }
+    let mut builder = processes(name);
     for limit in [
         "per_user_per_minute",
         "per_project_per_minute",
@@ -27,6 +23,29 @@ pub(crate) fn cluster(name: &str) -> ClusterBuilder {
     line(&format!(
         "Google's limits are raised to {LIMIT} requests a minute; everything else is as by default"
     ));
+    builder
+}
+
+/// The same with Google's limits, which the simulator enforces.
+pub(crate) fn within_googles_limits(name: &str) -> ClusterBuilder {
+    let (user, directory, project) = (600, 2400, 10_000);
+    line(&format!(
+        "Google's limits are enforced: {user} requests a minute and user, {project} a minute and project; \
+         everything is as by default"
+    ));
+    processes(name).google(move |settings| {
+        settings.quota_per_user_per_minute = Some(user);
+        settings.quota_directory_per_user_per_minute = Some(directory);
+        settings.quota_per_project_per_minute = Some(project);
+    })
+}
+
+fn processes(name: &str) -> ClusterBuilder {
+    let mut builder =
+        Cluster::builder(name).with_every_push("pushes are what is counted and timed");
+    for service in Service::ALL {
+        builder = builder.as_process(service).config(service, as_by_default);
+    }
     builder
 }
 

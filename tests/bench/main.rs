@@ -7,6 +7,7 @@
 //! To add one: a file here, an arm below; say what is compared with what, and from where to where
 //! a time counts.
 
+mod budget;
 mod coalescing;
 mod contend;
 mod create;
@@ -68,6 +69,12 @@ enum What {
         /// Replicas of sync-worker.
         #[arg(long, default_value_t = 1)]
         replicas: usize,
+    },
+    /// Google's own limits, enforced, while many rooms are imported and life goes on.
+    Budget {
+        /// How many rooms are imported.
+        #[arg(long, default_value_t = 2000)]
+        rooms: usize,
     },
     /// Bookings that flicker while every room's sync token dies at once.
     Flicker {
@@ -134,6 +141,7 @@ async fn main() -> anyhow::Result<()> {
             rooms,
             replicas,
         } => coalescing::run(pushes, rooms, replicas).await,
+        What::Budget { rooms } => budget::run(rooms).await,
         What::Flicker {
             rooms,
             bookings,

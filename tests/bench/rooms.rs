@@ -90,7 +90,9 @@ impl Rooms {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            let links = links(cluster).await?;
+            let own: BTreeSet<&str> = self.all.iter().map(|room| room.object.as_str()).collect();
+            let mut links = links(cluster).await?;
+            links.retain(|link| own.contains(link.object_id.as_str()));
             let imported = links.iter().filter(|l| l.imported_at.is_some()).count();
             if imported == self.all.len() {
                 return Ok(links);

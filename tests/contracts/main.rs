@@ -6,5 +6,6 @@ mod absent;
 mod behaviours;
 mod config;
 mod messages;
+mod parked;
 mod topology;
 mod workspace;

@@ -226,6 +226,7 @@ impl ServiceConfig for Config {
             return broken("budget", key, "must be at least 20");
         }
         let durations = [
+            ("budget", "minute", self.budget.minute),
             ("cleanup", "every", self.cleanup.every),
             ("cleanup", "keep_inbox", self.cleanup.keep_inbox),
             ("cleanup", "keep_changes", self.cleanup.keep_changes),
@@ -306,6 +307,7 @@ mod tests {
         "19",
         "budget.per_user_per_minute"
     )]
+    #[case("ROOMSYNC__BUDGET__MINUTE", "0s", "budget.minute")]
     #[case("ROOMSYNC__CLEANUP__BATCH", "0", "cleanup.batch")]
     #[case("ROOMSYNC__DELEGATION__KEY", "{}", "delegation.key")]
     #[case("ROOMSYNC__ANONYMISE__BATCH", "0", "anonymise.batch")]

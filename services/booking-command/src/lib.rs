@@ -1,7 +1,7 @@
 //! booking-command: the API, the bookings, and the lending of access to Google.
 //!
 //! ```text
-//! booking app -> public listener   -> tenants/ catalogue/ people/ links/ access/ bookings/
+//! booking app -> public listener   -> tenants/ catalogue/ people/ links/ access/ bookings/ (operators: operator/)
 //! sync-worker -> internal listener -> mirror/ (what Google says), access/ (tokens and budget)
 //!                                       '-> changes.rs -> outbox -> relay -> RabbitMQ
 //! ```
@@ -28,6 +28,7 @@ pub mod links;
 pub mod mirror;
 pub mod notices;
 pub mod occupancy;
+pub mod operator;
 pub mod people;
 mod ready;
 mod serve;
@@ -40,11 +41,11 @@ pub mod writing;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use roomsync_broker::Broker;
+use roomsync_broker::{Broker, parked};
 use roomsync_google::Google;
 use roomsync_messages::GoogleWriteRequested;
 use roomsync_postgres::Database;
-use roomsync_process::{Context, Service, Spawner, grpc};
+use roomsync_process::{CommandFailure, Context, OwnCommand, Service, Spawner, grpc};
 use roomsync_sealing::Keyring;
 use sqlx::migrate::Migrator;
 use tokio_util::sync::CancellationToken;
@@ -62,11 +63,24 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// What the harness needs to know.
 pub fn service() -> Service<Config> {
-    Service::new(SERVICE, include_str!("../config.default.toml")).with_migrate(|config| {
+    Service::new(SERVICE, include_str!("../config.default.toml"))
+        .with_migrate(|config: Config| {
         Box::pin(async move {
             let database = Database::connect_lazy(&config.database, SCHEMA)?;
             Ok(database.migrate(&MIGRATOR).await?)
         })
+    })
+        .with_command(OwnCommand {
+        describe: parked::cli::command,
+        answer: |config, arguments| {
+            Box::pin(async move {
+                let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                answer.map_err(|refused| CommandFailure {
+                    exit_code: refused.exit_code,
+                    why: refused.to_string(),
+                })
+            })
+        },
     })
 }
 
@@ -118,8 +132,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         spawner: spawner.clone(),
     };
     let broker = Broker::start(SERVICE, &instance, &config.broker, soft.clone());
+    let operator = operator::OperatorRpc::new(database.clone(), broker.parked());
     let consumer = Arc::new(consumers::Consumer {
         writer: desk.writer.clone(),
+        shares: consumers::Shares::new(config.broker.prefetch.into()),
     });
     let (queue, reachable, stop) = (broker.clone(), database.clone(), soft.clone());
     spawner.spawn("google-write.requested", async move {
@@ -133,6 +149,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         serve::public(
             public,
             desk,
+            operator,
             config.sync_by_hand,
             callers.clone(),
             shutdown.clone(),

@@ -24,6 +24,7 @@ use roomsync_proto::{
         google_access_service_server::GoogleAccessServiceServer,
         mirror_service_server::MirrorServiceServer, notice_service_server::NoticeServiceServer,
     },
+    operator::v1::operator_service_server::OperatorServiceServer,
 };
 use tonic::service::Routes;
 
@@ -37,6 +38,7 @@ use crate::{
     mirror::Mirror,
     notices::NoticeRpc,
     occupancy::OccupancyRpc,
+    operator::OperatorRpc,
     people::PeopleRpc,
     tenants::TenantRpc,
 };
@@ -48,6 +50,7 @@ const PUBLIC_ROLES: &[Role] = &[Role::App, Role::Operator, Role::Service];
 pub(crate) fn public(
     listener: Listener,
     desk: Desk,
+    operator: OperatorRpc,
     sync_by_hand: SyncByHandConfig,
     callers: Callers,
     shutdown: Shutdown,
@@ -65,6 +68,7 @@ pub(crate) fn public(
         .add_service(OccupancyServiceServer::new(OccupancyRpc::new(
             database.clone(),
         )))
+        .add_service(OperatorServiceServer::new(operator))
         .add_service(TenantServiceServer::new(TenantRpc::new(database.clone())))
         .add_service(CatalogueServiceServer::new(CatalogueRpc::new(
             database.clone(),

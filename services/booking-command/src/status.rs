@@ -86,6 +86,16 @@ pub enum CommandError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// UNAVAILABLE with `RetryInfo`, in the middle of the work: the facts say how far it came.
+    #[error("stopped in the middle: {reason}")]
+    Stopped {
+        /// In `UPPER_SNAKE`.
+        reason: &'static str,
+        /// Facts for the caller.
+        metadata: Metadata,
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// A query failed: UNAVAILABLE when the database is away or a transaction lost against others
     /// however often it ran, else INTERNAL without details.
     #[error("the database did not do what it should")]
@@ -146,6 +156,14 @@ impl From<CommandError> for Status {
                 reason,
                 retry_after,
             } => unavailable(reason, message, retry_after),
+            CommandError::Stopped {
+                reason,
+                metadata,
+                retry_after,
+            } => {
+                let facts = borrowed(&metadata);
+                problem_later(Code::Unavailable, reason, message, &facts, retry_after)
+            }
             CommandError::Database(error)
                 if is_unavailable(&error) || is_worth_retrying(&error) =>
             {
@@ -169,11 +187,14 @@ impl From<CommandError> for Status {
 }
 
 fn with_facts(code: Code, reason: &'static str, message: String, facts: &Metadata) -> Status {
-    let facts: Vec<(&str, &str)> = facts
+    problem(code, reason, message, &borrowed(facts))
+}
+
+fn borrowed(facts: &Metadata) -> Vec<(&str, &str)> {
+    facts
         .iter()
         .map(|(name, fact)| (*name, fact.as_str()))
-        .collect();
-    problem(code, reason, message, &facts)
+        .collect()
 }
 
 fn unavailable(reason: &'static str, message: String, retry_after: Duration) -> Status {

@@ -27,11 +27,11 @@ pub mod webhooks;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use roomsync_broker::Broker;
-use roomsync_domain::SystemClock;
+use roomsync_broker::{Broker, parked};
+use roomsync_domain::{SharedClock, SystemClock};
 use roomsync_messages::{ConnectionChanged, DeliveryDue, MailDue, ObjectChanged};
 use roomsync_postgres::Database;
-use roomsync_process::{Context, ReadyFlag, Service, Spawner, grpc};
+use roomsync_process::{CommandFailure, Context, OwnCommand, ReadyFlag, Service, Spawner, grpc};
 use roomsync_proto::DESCRIPTORS;
 use roomsync_proto::notification::v1::subscription_service_server::SubscriptionServiceServer;
 use roomsync_sealing::Keyring;
@@ -71,11 +71,24 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// What the harness needs to know.
 pub fn service() -> Service<Config> {
-    Service::new(SERVICE, include_str!("../config.default.toml")).with_migrate(|config| {
+    Service::new(SERVICE, include_str!("../config.default.toml"))
+        .with_migrate(|config: Config| {
         Box::pin(async move {
             let database = Database::connect_lazy(&config.database, SCHEMA)?;
             Ok(database.migrate(&MIGRATOR).await?)
         })
+    })
+        .with_command(OwnCommand {
+        describe: parked::cli::command,
+        answer: |config, arguments| {
+            Box::pin(async move {
+                let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                answer.map_err(|refused| CommandFailure {
+                    exit_code: refused.exit_code,
+                    why: refused.to_string(),
+                })
+            })
+        },
     })
 }
 
@@ -83,6 +96,11 @@ pub fn service() -> Service<Config> {
 ///
 /// PostgreSQL and RabbitMQ may be away: what needs them waits and says so on `/readyz`.
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    run_by(Arc::new(SystemClock), ctx).await
+}
+
+/// The same by another clock than the machine's: a wrong one, in tests.
+pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<()> {
     let database_ready = ctx.readiness.register("database");
     let broker_ready = ctx.readiness.register("broker");
     let Context {
@@ -113,7 +131,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let tenants = KnownTenants::new(database.clone(), booking_command.clone());
     let subscriptions = Subscriptions {
         database: database.clone(),
-        clock: Arc::new(SystemClock),
+        clock,
         hub: hub.clone(),
         tenants: tenants.clone(),
         webhooks: Webhooks {

@@ -2,7 +2,8 @@
 //! a lease: one lease pays for one request.
 //!
 //! A grant holds several units and lapses after five seconds, so the hot path asks rarely; how many
-//! to ask for follows from how fast the last grant was used up.
+//! to ask for follows from how fast the last grant was used up. Of many who find nothing left one asks,
+//! and the others wait for what it brings: each asking for itself would be a queue at the bucket's row.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use roomsync_process::grpc;
 use roomsync_proto::internal::v1::{
     self as proto, google_access_service_client::GoogleAccessServiceClient,
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     timestamps::from_proto,
@@ -30,6 +31,8 @@ const GRANT_LIFE: Duration = Duration::from_millis(4500);
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 /// The most units of one grant.
 const MOST_UNITS: i32 = 20;
+/// How often somebody waits for what others ask for before asking for itself.
+const MOST_FLIGHTS: u32 = 3;
 
 /// In whose name Google is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,9 +48,9 @@ pub(crate) enum Actor {
 /// Who waits for the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Lane {
-    /// A change made at Google, or somebody waiting for a link.
+    /// A change made at Google, or a booking that waits for its room.
     Live,
-    /// Imports, polls.
+    /// Links, imports, polls.
     Background,
 }
 
@@ -66,10 +69,17 @@ pub(crate) struct Lease {
 #[derive(Debug)]
 pub(crate) struct AccessPool {
     client: GoogleAccessServiceClient<grpc::Channel>,
-    grants: Mutex<HashMap<Key, Grant>>,
+    hand: Mutex<Hand>,
 }
 
 type Key = (TenantId, Actor, Lane);
+
+/// What is there, and what is on its way.
+#[derive(Debug, Default)]
+struct Hand {
+    grants: HashMap<Key, Grant>,
+    flights: HashMap<Key, Flight>,
+}
 
 #[derive(Debug, Clone)]
 struct Grant {
@@ -77,9 +87,21 @@ struct Grant {
     left: i32,
     size: i32,
     lapses: Instant,
-    /// Somebody is asking for the next one. Who asks besides asks for itself only: else everybody
-    /// would borrow as much, and most of it would lapse.
-    asking: bool,
+}
+
+/// Somebody is asking for a grant; over when its sender is dropped.
+#[derive(Debug)]
+struct Flight(watch::Receiver<()>);
+
+/// What somebody without a unit does.
+#[derive(Debug)]
+enum Turn {
+    /// Takes this.
+    Take(Lease),
+    /// Asks for so many units; others wait until the sender is dropped, however the asking ends.
+    Ask(i32, watch::Sender<()>),
+    /// Waits until somebody else has asked.
+    Wait(watch::Receiver<()>),
 }
 
 impl AccessPool {
@@ -87,7 +109,7 @@ impl AccessPool {
     pub(crate) fn new(channel: grpc::Channel) -> Self {
         Self {
             client: GoogleAccessServiceClient::new(channel),
-            grants: Mutex::default(),
+            hand: Mutex::default(),
         }
     }
 
@@ -100,16 +122,29 @@ impl AccessPool {
     ) -> Result<Lease, Trouble> {
         let key = (tenant.clone(), actor, lane);
         let mut patience = lane == Lane::Live;
+        let mut flights = 0;
         loop {
             let now = Instant::now();
-            let units = match self.take(&key, now) {
-                Ok(lease) => return Ok(lease),
-                Err(units) => units,
+            let (units, flight) = match self.turn(&key, now) {
+                Turn::Take(lease) => return Ok(lease),
+                Turn::Ask(units, flight) => (units, Some(flight)),
+                Turn::Wait(mut flight) if flights < MOST_FLIGHTS => {
+                    flights += 1;
+                    // Told or not: what matters is what is there then.
+                    let _ = tokio::time::timeout(SHORT_WAIT / 2, flight.changed()).await;
+                    continue;
+                }
+                Turn::Wait(_) => (1, None),
             };
             let granted = self.ask(&key, units).await?;
             if granted.units_granted > 0 {
-                return self.keep(key, granted, now);
+                let kept = self.keep(key, granted, now);
+                drop(flight);
+                return kept;
             }
+            // There is nothing for the others either; each needs a slot of its own.
+            drop(flight);
+            flights = MOST_FLIGHTS;
             let wait = reserved_in(&granted);
             if !patience || wait >= SHORT_WAIT {
                 return Err(Trouble::OutOfBudget { wait });
@@ -122,7 +157,9 @@ impl AccessPool {
     /// Forgets what is in hand for a tenant: a listing has to begin after a write that happened just
     /// now, or the token and the budget are in doubt.
     pub(crate) fn forget(&self, tenant: &TenantId) {
-        self.lock().retain(|(of, _, _), _| of != tenant);
+        let mut hand = self.lock();
+        hand.grants.retain(|(of, _, _), _| of != tenant);
+        hand.flights.retain(|(of, _, _), _| of != tenant);
     }
 
     /// Tells booking-command what Google said. Best effort: the next call will hear it again.
@@ -164,20 +201,26 @@ impl AccessPool {
         Ok(response.into_inner())
     }
 
-    /// One unit of a grant that has not lapsed; else how many to ask for.
-    fn take(&self, key: &Key, now: Instant) -> Result<Lease, i32> {
-        let mut grants = self.lock();
-        let Some(grant) = grants.get_mut(key) else {
-            return Err(1);
-        };
-        if grant.left > 0 && now < grant.lapses {
-            grant.left -= 1;
-            return Ok(grant.lease.clone());
+    /// One unit of a grant that has not lapsed; else whether to ask, and for how many, or to wait.
+    fn turn(&self, key: &Key, now: Instant) -> Turn {
+        let mut hand = self.lock();
+        let mut units = 1;
+        if let Some(grant) = hand.grants.get_mut(key) {
+            let alive = now < grant.lapses;
+            if grant.left > 0 && alive {
+                grant.left -= 1;
+                return Turn::Take(grant.lease.clone());
+            }
+            units = units_after(grant.size, grant.left, alive);
         }
-        if std::mem::replace(&mut grant.asking, true) {
-            return Err(1);
+        if let Some(Flight(under_way)) = hand.flights.get(key)
+            && under_way.has_changed().is_ok()
+        {
+            return Turn::Wait(under_way.clone());
         }
-        Err(units_after(grant.size, grant.left, now < grant.lapses))
+        let (flight, under_way) = watch::channel(());
+        hand.flights.insert(key.clone(), Flight(under_way));
+        Turn::Ask(units, flight)
     }
 
     fn keep(
@@ -204,9 +247,8 @@ impl AccessPool {
             left: granted.units_granted - 1,
             size: granted.units_granted,
             lapses: asked_at + GRANT_LIFE,
-            asking: false,
         };
-        let mut grants = self.lock();
+        let grants = &mut self.lock().grants;
         if let Some(other) = grants.get(&key).filter(|it| asked_at < it.lapses) {
             // Another answer came in between: its units stay, under the earlier end of both.
             grant.size = grant.size.max(other.size);
@@ -222,8 +264,8 @@ impl AccessPool {
         Ok(lease)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Grant>> {
-        self.grants.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Hand> {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -304,15 +346,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_many_who_find_nothing_left_one_asks_for_many() {
+    async fn of_many_who_find_nothing_left_one_asks_for_many_and_the_others_wait_for_it() {
         let (pool, key) = pool();
         let now = Instant::now();
         pool.keep(key.clone(), granted(1), now).unwrap();
-        let asked: Vec<_> = (0..3).map(|_| pool.take(&key, now).unwrap_err()).collect();
-        assert_eq!(asked, [2, 1, 1]);
+        let Turn::Ask(2, flight) = pool.turn(&key, now) else {
+            panic!("the first asks for twice as many");
+        };
+        let Turn::Wait(mut waiting) = pool.turn(&key, now) else {
+            panic!("the second waits");
+        };
         pool.keep(key.clone(), granted(2), now).unwrap();
-        assert!(pool.take(&key, now).is_ok());
-        assert_eq!(pool.take(&key, now).unwrap_err(), 4, "asked for anew");
+        drop(flight);
+        assert!(waiting.changed().await.is_err(), "it is told");
+        assert!(matches!(pool.turn(&key, now), Turn::Take(_)));
+        assert!(matches!(pool.turn(&key, now), Turn::Ask(4, _)));
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_asking_leaves_it_to_the_next() {
+        let (pool, key) = pool();
+        let now = Instant::now();
+        drop(pool.turn(&key, now));
+        assert!(matches!(pool.turn(&key, now), Turn::Ask(1, _)));
+    }
+
+    #[tokio::test]
+    async fn after_a_write_nobody_waits_for_a_grant_from_before_it() {
+        let (pool, key) = pool();
+        let now = Instant::now();
+        let before = pool.turn(&key, now);
+        pool.forget(&key.0);
+        assert!(matches!(pool.turn(&key, now), Turn::Ask(1, _)));
+        drop(before);
     }
 
     #[rstest]
@@ -329,9 +395,10 @@ mod tests {
         for units in grants {
             pool.keep(key.clone(), granted(*units), now).unwrap();
         }
-        let taken = (0..left).filter(|_| pool.take(&key, now).is_ok()).count();
+        let takes = || matches!(pool.turn(&key, now), Turn::Take(_));
+        let taken = (0..left).filter(|_| takes()).count();
         assert_eq!(i32::try_from(taken).unwrap(), left);
-        assert!(pool.take(&key, now).is_err());
+        assert!(!takes());
     }
 
     #[rstest]

@@ -14,6 +14,9 @@
 //! short time are answered by a few pulls, however many replicas there are; what was pushed meanwhile,
 //! or is awaited by a booking whose room has not answered, is taken up by the wake (`sync.wake`). The first push of a quiet calendar waits for nothing.
 //!
+//! No tenant takes all hands ([`shares`]): a large import, or a Google that answers slowly, holds up nobody
+//! else's changes.
+//!
 //! Guarantees: a push that was raised is never lost, whoever dies (the sweep finds the calendar
 //! dirty); one calendar is listed by one worker at a time, and one that lost its claim changes
 //! nothing; the cursor moves only after its data is applied; no error removes a booking, and nothing
@@ -33,6 +36,7 @@ mod mirror;
 mod readiness;
 mod schedule;
 mod scopes;
+mod shares;
 mod steps;
 mod store;
 #[cfg(test)]
@@ -44,12 +48,12 @@ mod worker;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use roomsync_broker::Broker;
-use roomsync_domain::SystemClock;
+use roomsync_broker::{Broker, parked};
+use roomsync_domain::{SharedClock, SystemClock};
 use roomsync_google::Google;
 use roomsync_messages::{CalendarChanged, CalendarRefresh, LinkDue};
 use roomsync_postgres::Database;
-use roomsync_process::{Context, Service, Spawner, grpc};
+use roomsync_process::{CommandFailure, Context, OwnCommand, Service, Spawner, grpc};
 use sqlx::migrate::Migrator;
 
 pub use crate::config::{ChannelTokenKey, ChannelTokensConfig, Config, PushConfig, SyncConfig};
@@ -59,7 +63,7 @@ use crate::{
     metrics::Metrics,
     mirror::Mirror,
     store::{calendars::Calendars, channels::Channels},
-    worker::Worker,
+    worker::{Tenants, Worker},
 };
 
 /// The name of the service.
@@ -73,23 +77,41 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// What the harness needs to know.
 pub fn service() -> Service<Config> {
-    Service::new(SERVICE, DEFAULT_CONFIG).with_migrate(|config| {
-        Box::pin(async move {
-            let database = Database::connect_lazy(&config.database, SCHEMA)?;
-            Ok(database.migrate(&MIGRATOR).await?)
+    Service::new(SERVICE, DEFAULT_CONFIG)
+        .with_migrate(|config: Config| {
+            Box::pin(async move {
+                let database = Database::connect_lazy(&config.database, SCHEMA)?;
+                Ok(database.migrate(&MIGRATOR).await?)
+            })
         })
-    })
+        .with_command(OwnCommand {
+            describe: parked::cli::command,
+            answer: |config, arguments| {
+                Box::pin(async move {
+                    let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                    answer.map_err(|refused| CommandFailure {
+                        exit_code: refused.exit_code,
+                        why: refused.to_string(),
+                    })
+                })
+            },
+        })
 }
 
 /// Starts everything; the tasks run until shutdown.
 ///
 /// PostgreSQL, RabbitMQ and booking-command may be away: what needs them waits or tries again, and
 /// `/readyz` says so.
+pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    run_by(Arc::new(SystemClock), ctx).await
+}
+
+/// The same by another clock than the machine's: a wrong one, in tests.
 #[expect(
     clippy::unused_async,
     reason = "the harness awaits what a service's start needs"
 )]
-pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<()> {
     let database_ready = ctx.readiness.register("database");
     let broker_ready = ctx.readiness.register("broker");
     let booking_command_ready = ctx.readiness.register("booking-command");
@@ -116,8 +138,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         publisher: broker.publisher(),
         tokens: config.channel_tokens.ring()?,
         push_address: config.push.address(),
-        clock: Arc::new(SystemClock),
+        clock,
         metrics: Metrics::new(),
+        tenants: Tenants::default(),
+        soft: soft.clone(),
         config,
     });
 
@@ -136,9 +160,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         "readiness",
         readiness::booking_command(mirror, booking_command_ready, soft.clone()),
     );
-    let consumer = Arc::new(Consumer {
-        worker: worker.clone(),
-    });
+    let consumer = Arc::new(Consumer::new(worker.clone(), spawner.clone()));
     let started = spawner.clone();
     spawner.spawn("start", async move {
         // Without PostgreSQL every message would only climb the retry ladder.

@@ -20,9 +20,9 @@ mod serve;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use roomsync_broker::Broker;
-use roomsync_domain::SystemClock;
-use roomsync_process::{Context, ReadyFlag, Service};
+use roomsync_broker::{Broker, parked};
+use roomsync_domain::{SharedClock, SystemClock};
+use roomsync_process::{CommandFailure, Context, OwnCommand, ReadyFlag, Service};
 use tokio::{net::TcpListener, sync::watch};
 
 pub use config::{ChannelTokenKey, ChannelTokensConfig, Config, HttpConfig};
@@ -32,12 +32,28 @@ pub const SERVICE: &str = "webhook-ingest";
 
 /// What the harness needs to know.
 pub fn service() -> Service<Config> {
-    Service::new(SERVICE, include_str!("../config.default.toml"))
+    Service::new(SERVICE, include_str!("../config.default.toml")).with_command(OwnCommand {
+        describe: parked::cli::command,
+        answer: |config, arguments| {
+            Box::pin(async move {
+                let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                answer.map_err(|refused| CommandFailure {
+                    exit_code: refused.exit_code,
+                    why: refused.to_string(),
+                })
+            })
+        },
+    })
 }
 
 /// Starts the listener (`public` in the announced ports) and the connection to the broker. Neither
 /// waits for the other: without a broker, pushes are answered 503 and readiness says so.
 pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
+    run_by(Arc::new(SystemClock), ctx).await
+}
+
+/// The same by another clock than the machine's: a wrong one, in tests.
+pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<()> {
     let Context {
         config,
         shutdown,
@@ -65,12 +81,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("failed to listen on {}", config.http.listen))?;
     ports.announce("public", listener.local_addr()?);
-    let routes = http::routes(
-        &config.http,
-        tokens,
-        broker.publisher(),
-        Arc::new(SystemClock),
-    );
+    let routes = http::routes(&config.http, tokens, broker.publisher(), clock);
     let serve = serve::run(
         listener,
         routes,

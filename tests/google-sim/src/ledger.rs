@@ -9,6 +9,8 @@ use axum::http::Method;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::world::Api;
+
 /// What a call asks of Google.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +79,14 @@ impl Operation {
         )
     }
 
+    /// The API whose quota it uses up.
+    pub(crate) fn api(self) -> Api {
+        match self {
+            Self::ResourcesList | Self::ResourcesGet | Self::UsersGet => Api::Directory,
+            _ => Api::Calendar,
+        }
+    }
+
     /// The operation behind a method and a route's template.
     pub(crate) fn of(method: &Method, template: &str) -> Option<Self> {
         let (_, tail) = template.rsplit_once('/')?;
@@ -134,6 +144,9 @@ pub struct Call {
     pub status: Option<u16>,
     /// The reason of a refusal.
     pub reason: Option<String>,
+    /// When it was answered; `None` while it runs.
+    #[serde(default)]
+    pub answered_at: Option<DateTime<Utc>>,
 }
 
 /// The list of calls, in order of arrival.
@@ -167,11 +180,19 @@ impl Ledger {
     }
 
     /// Notes how a call was answered.
-    pub(crate) fn finish(&self, number: u64, status: Option<u16>, reason: Option<String>) {
+    pub(crate) fn finish(
+        &self,
+        number: u64,
+        at: DateTime<Utc>,
+        status: Option<u16>,
+        reason: Option<String>,
+    ) {
         let mut book = self.lock();
         if let Ok(position) = book.calls.binary_search_by_key(&number, |call| call.number) {
-            book.calls[position].status = status;
-            book.calls[position].reason = reason;
+            let call = &mut book.calls[position];
+            call.status = status;
+            call.reason = reason;
+            call.answered_at = Some(at);
         }
     }
 

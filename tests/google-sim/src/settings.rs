@@ -50,10 +50,15 @@ pub struct Settings {
     pub forced_page_size: Option<usize>,
     /// Put an empty page with a next page token before every page.
     pub empty_pages: bool,
-    /// Requests per minute and quota user before 403 `rateLimitExceeded`; `None` is unlimited.
+    /// Calendar requests per minute and quota user before 403 `rateLimitExceeded`; `None` is unlimited.
     pub quota_per_user_per_minute: Option<u32>,
-    /// Requests per minute and project before the same; `None` is unlimited.
+    /// Directory requests per minute and quota user before the same; `None` is unlimited.
+    pub quota_directory_per_user_per_minute: Option<u32>,
+    /// Requests per minute, project and API before the same; `None` is unlimited.
     pub quota_per_project_per_minute: Option<u32>,
+    /// How long the sliding minute of all these is: a minute, unless a test cannot wait for so long.
+    #[serde(with = "millis")]
+    pub quota_minute: Duration,
     /// Answer 429 instead of 403 when the quota is used up.
     pub quota_answers_429: bool,
     /// Errors also carry `status` and `details`, as Google's newer front end writes them.
@@ -159,7 +164,9 @@ impl Default for Settings {
             forced_page_size: None,
             empty_pages: false,
             quota_per_user_per_minute: None,
+            quota_directory_per_user_per_minute: None,
             quota_per_project_per_minute: None,
+            quota_minute: Duration::from_mins(1),
             quota_answers_429: false,
             newer_envelope: false,
             sync_message_first: false,

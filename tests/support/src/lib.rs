@@ -1,6 +1,7 @@
 //! What the suites stand on: [`Cluster`] (a database and a vhost of its own, the simulator, the four
-//! services), [`FakeBookingApp`] (the main app), [`Proxy`] (a network that goes wrong on command) and
-//! [`eventually`] (waiting for a state).
+//! services), [`FakeBookingApp`] (the main app), [`Proxy`] (a network that goes wrong on command),
+//! [`OwnRabbit`] and [`OwnPostgres`] (servers that can be restarted) and [`eventually`] (waiting for a
+//! state).
 //!
 //! A test waits for states, never for time to pass; it ends with [`Cluster::finish`], which asserts
 //! that every side agrees and that nothing was left behind.
@@ -15,7 +16,9 @@ mod database;
 mod environment;
 mod eventually;
 mod logs;
+mod own;
 mod proxy;
+mod seed;
 mod service;
 pub mod smtp;
 mod tokens;
@@ -29,7 +32,9 @@ pub use consent::Operator;
 pub use database::TestDatabase;
 pub use environment::{Environment, Pushes};
 pub use eventually::{SOON, eventually, found_within};
+pub use own::{OwnPostgres, OwnRabbit};
 pub use proxy::Proxy;
+pub use seed::Dice;
 pub use service::Service;
 pub use smtp::MailServer;
 pub use tokens::Token;

@@ -1,6 +1,6 @@
 //! A TCP proxy that goes wrong on command: between services, PostgreSQL, RabbitMQ and the simulator.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -26,6 +26,8 @@ enum Mode {
 #[derive(Debug, Clone, Copy)]
 struct State {
     mode: Mode,
+    /// For so long everything is held back, each way.
+    delay: Duration,
     /// Connections made under another number are cut.
     era: u64,
 }
@@ -45,6 +47,7 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (state, seen) = watch::channel(State {
             mode: Mode::Pass,
+            delay: Duration::ZERO,
             era: 0,
         });
         let stop = CancellationToken::new();
@@ -65,9 +68,20 @@ impl Proxy {
         self.address
     }
 
-    /// Works: new connections pass, stalled ones go on.
+    /// Works: new connections pass, stalled ones go on, nothing is held back.
     pub fn pass(&self) {
-        self.state.send_modify(|state| state.mode = Mode::Pass);
+        self.state.send_modify(|state| {
+            state.mode = Mode::Pass;
+            state.delay = Duration::ZERO;
+        });
+    }
+
+    /// A slow network: what arrives is handed on after `delay`, each way, until [`Proxy::pass`].
+    pub fn slow(&self, delay: Duration) {
+        self.state.send_modify(|state| {
+            state.mode = Mode::Pass;
+            state.delay = delay;
+        });
     }
 
     /// Cuts every connection and refuses new ones, until [`Proxy::pass`].
@@ -151,6 +165,11 @@ async fn pump(
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let count = from.read(&mut buffer).await?;
+        let delay = seen.borrow().delay;
+        if !delay.is_zero() {
+            // What arrives meanwhile is read at once afterwards: a wait for each answer, not for each byte.
+            tokio::time::sleep(delay).await;
+        }
         open(&mut seen).await?;
         if count == 0 {
             return to.shutdown().await;
@@ -223,6 +242,20 @@ mod tests {
         proxy.cut();
         assert!(!answers(&mut connection).await);
         let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+        assert!(answers(&mut connection).await);
+    }
+
+    #[tokio::test]
+    async fn a_slow_line_holds_back_each_way() {
+        let proxy = Proxy::start(echo().await.to_string()).await.unwrap();
+        let mut connection = TcpStream::connect(proxy.address()).await.unwrap();
+        let delay = Duration::from_millis(300);
+        proxy.slow(delay);
+        let asked = tokio::time::Instant::now();
+        connection.write_all(b"?").await.unwrap();
+        assert_eq!(connection.read_u8().await.unwrap(), b'?');
+        assert!(asked.elapsed() >= delay * 2);
+        proxy.pass();
         assert!(answers(&mut connection).await);
     }
 

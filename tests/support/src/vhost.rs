@@ -187,6 +187,33 @@ impl Vhost {
         Ok(answer.len())
     }
 
+    /// Sets a policy for the queues whose names match, for instance `{"max-length": 1}`.
+    pub async fn set_policy(
+        &self,
+        name: &str,
+        pattern: &str,
+        definition: Value,
+    ) -> anyhow::Result<()> {
+        let policy = json!({ "pattern": pattern, "definition": definition, "apply-to": "queues" });
+        let path = ["policies", &self.name, name];
+        self.api.call(Method::PUT, &path, Some(policy)).await?;
+        Ok(())
+    }
+
+    /// Takes a policy away.
+    pub async fn drop_policy(&self, name: &str) -> anyhow::Result<()> {
+        let path = ["policies", &self.name, name];
+        self.api.call(Method::DELETE, &path, None).await?;
+        Ok(())
+    }
+
+    /// Takes an exchange away, as by mistake: the broker closes the channel of whoever publishes to it.
+    pub async fn delete_exchange(&self, exchange: &str) -> anyhow::Result<()> {
+        let path = ["exchanges", &self.name, exchange];
+        self.api.call(Method::DELETE, &path, None).await?;
+        Ok(())
+    }
+
     /// What deletes it; may run on another runtime than the one that made it.
     pub(crate) fn dropping(&self) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
         let (api, name) = (self.api.clone(), self.name.clone());

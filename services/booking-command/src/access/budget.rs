@@ -24,6 +24,9 @@ pub struct BudgetConfig {
     pub per_project_per_minute: u32,
     /// Directory API: one user within one project.
     pub directory_per_user_per_minute: u32,
+    /// The sliding time over which Google counts.
+    #[serde(with = "humantime_serde")]
+    pub minute: Duration,
 }
 
 /// An API of Google with limits of its own.
@@ -112,12 +115,13 @@ impl Budget {
             Api::Calendar => self.limits.per_user_per_minute,
             Api::Directory => self.limits.directory_per_user_per_minute,
         };
+        let minute = self.limits.minute;
         let rates = [
             (
                 payer.project_bucket(),
-                Rate::within(self.limits.per_project_per_minute),
+                Rate::within(self.limits.per_project_per_minute, minute),
             ),
-            (payer.user_bucket(), Rate::within(per_user)),
+            (payer.user_bucket(), Rate::within(per_user, minute)),
         ];
         self.database
             .tx("take_budget", |tx| Box::pin(take(tx, &rates, lane, wanted)))

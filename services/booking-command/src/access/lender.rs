@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use super::{
     announce::announce,
     budget::{Api, Budget, BudgetConfig, Payer},
-    connections::{self, Connection, Way},
+    connections::{self, Connection},
     offers::Offers,
     resources::ResourceLists,
     subject::{Actor, quota_user},
@@ -59,16 +59,12 @@ impl Lender {
 
     /// Whose budget a call counts on.
     pub(super) fn payer(&self, connection: &Connection, actor: Actor<'_>) -> Payer {
-        let (subject, project) = match actor {
-            Actor::Own(purpose) => (connection.subject(purpose), connection.project.as_str()),
-            Actor::Booker(mail) => {
-                let operator = self
-                    .offers
-                    .delegation()
-                    .filter(|_| connection.way == Way::Consent);
-                let project = operator.map_or(connection.project.as_str(), |key| key.project());
-                (mail, project)
-            }
+        // The operator's client and its service account are named by number and by name, and may well be of
+        // one project: a person's calls count where the connection's do.
+        let project = connection.project.as_str();
+        let subject = match actor {
+            Actor::Own(purpose) => connection.subject(purpose),
+            Actor::Booker(mail) => mail,
         };
         payer(&connection.tenant, project, subject, actor.api())
     }

@@ -16,6 +16,7 @@ mod links;
 mod listeners;
 mod mirror;
 mod pending;
+mod operator;
 mod people;
 mod preview;
 mod recheck;

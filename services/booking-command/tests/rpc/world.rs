@@ -41,6 +41,8 @@ pub(crate) fn configuration(database: &str, google: &str, more: &[(&str, &str)])
         ("app", "app", "t1"),
         ("all", "app", "*"),
         ("svc", "service", "*"),
+        ("ops", "operator", "*"),
+        ("ops-t1", "operator", "t1"),
     ]
     .map(|(name, role, tenant)| {
         let sha256 = token_sha256(name);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    BrokerConfig, Handler, Publisher,
+    BrokerConfig, Handler, Parked, Publisher,
     connection::{Sessions, Supervisor},
     consumer::Consumer,
     metrics::Metrics,
@@ -91,6 +91,26 @@ impl Broker {
     /// Publishes over this connection.
     pub fn publisher(&self) -> Publisher {
         self.shared.publisher.clone()
+    }
+
+    /// The messages that wait for an operator.
+    pub fn parked(&self) -> Parked {
+        let Shared {
+            service,
+            instance,
+            config,
+            sessions,
+            publisher,
+            metrics,
+            ..
+        } = &*self.shared;
+        Parked::new(
+            &format!("{service}@{instance}"),
+            config,
+            sessions.clone(),
+            publisher.clone(),
+            metrics.clone(),
+        )
     }
 
     /// Consumes the queue of `M` until the soft shutdown, finishing what is in hand.

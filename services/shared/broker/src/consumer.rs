@@ -190,6 +190,12 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
         if let Some(rung) = self.settler.still_waiting(&incoming) {
             return self.settler.wait(&amqp, &incoming, rung).await;
         }
+        if let Some(failure) = Settler::went_unanswered(&incoming) {
+            self.settler
+                .failed(&amqp, &incoming, failure, patience)
+                .await;
+            return;
+        }
         let (id, message) = match message::<M>(&amqp) {
             Ok(read) => read,
             Err(reason) => return self.settler.park(&amqp, &incoming, &reason).await,
@@ -215,6 +221,9 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
     /// As many attempts as it takes, in place.
     async fn until_done(&self, amqp: Amqp, lost: &CancellationToken) {
         let mut incoming = Incoming::read(&amqp.properties);
+        if let Some(failure) = Settler::went_unanswered(&incoming) {
+            return self.settler.renew(&amqp, &incoming, &failure).await;
+        }
         let (id, message) = match message::<M>(&amqp) {
             Ok(read) => read,
             Err(reason) => return self.settler.park(&amqp, &incoming, &reason).await,

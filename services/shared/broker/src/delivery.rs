@@ -12,7 +12,8 @@ use crate::Failure;
 pub struct Delivery {
     /// Its identity, the same at every arrival: the key of the inbox.
     pub message_id: Uuid,
-    /// Which attempt this is, from 1. A crash before the attempt's end does not count.
+    /// Which attempt this is, from 1. A crash before the attempt's end does not count, until there were
+    /// twenty: those count as one.
     pub attempt: u32,
     /// When a consumer first had it in hand.
     pub first_seen: DateTime<Utc>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lapin::{
     BasicProperties,
     message::Delivery as Amqp,
@@ -18,15 +18,20 @@ use crate::{
 };
 
 /// How many attempts there were.
-const ATTEMPT: &str = "roomsync-attempt";
+pub(crate) const ATTEMPT: &str = "roomsync-attempt";
 /// When the next attempt is due, in milliseconds since 1970.
 const DUE: &str = "roomsync-due";
 /// When a consumer first had it in hand, in milliseconds since 1970.
-const FIRST_SEEN: &str = "roomsync-first-seen";
+pub(crate) const FIRST_SEEN: &str = "roomsync-first-seen";
+/// What remains until then after the queue it waits in, in milliseconds: a limit to what the clocks of two
+/// machines may disagree by.
+const LEFT: &str = "roomsync-left";
+/// How often the broker handed it out without an answer; it writes this one itself.
+const DELIVERIES: &str = "x-delivery-count";
 /// Why it was parked.
-const REASON: &str = "roomsync-reason";
+pub(crate) const REASON: &str = "roomsync-reason";
 /// When it was parked, in milliseconds since 1970.
-const PARKED_AT: &str = "roomsync-parked-at";
+pub(crate) const PARKED_AT: &str = "roomsync-parked-at";
 /// A reason is for reading, not for archives.
 const REASON_LENGTH: usize = 1000;
 
@@ -35,6 +40,8 @@ const REASON_LENGTH: usize = 1000;
 pub(crate) struct Incoming {
     /// Attempts made before.
     pub(crate) attempts: u32,
+    /// Times it was handed out before, since it was last published, and no answer came.
+    pub(crate) unanswered: u32,
     pub(crate) due: Option<DateTime<Utc>>,
     pub(crate) first_seen: DateTime<Utc>,
     pub(crate) traceparent: Option<String>,
@@ -43,11 +50,12 @@ pub(crate) struct Incoming {
 impl Incoming {
     pub(crate) fn read(properties: &BasicProperties) -> Self {
         let time = |key| number(properties, key).and_then(DateTime::from_timestamp_millis);
+        let count = |key| number(properties, key).and_then(|count| u32::try_from(count).ok());
+        let left = number(properties, LEFT).map(TimeDelta::milliseconds);
         Self {
-            attempts: number(properties, ATTEMPT)
-                .and_then(|attempts| u32::try_from(attempts).ok())
-                .unwrap_or_default(),
-            due: time(DUE),
+            attempts: count(ATTEMPT).unwrap_or_default(),
+            unanswered: count(DELIVERIES).unwrap_or_default(),
+            due: time(DUE).map(|due| left.map_or(due, |left| due.min(now() + left))),
             first_seen: time(FIRST_SEEN).unwrap_or_else(now),
             traceparent: header(properties, TRACEPARENT).and_then(text),
         }
@@ -58,8 +66,16 @@ impl Incoming {
         let mut headers = self.headers();
         if let Some(due) = self.due {
             insert_time(&mut headers, DUE, due);
+            let waits = TimeDelta::from_std(rung).unwrap_or_default();
+            let left = (due - now() - waits).num_milliseconds().max(0);
+            headers.insert(LEFT.into(), AMQPValue::LongLongInt(left));
         }
         outgoing(amqp, RETRY_EXCHANGE, retry_queue(queue, rung), headers)
+    }
+
+    /// Goes to the end of its own queue, as one that was never handed out.
+    pub(crate) fn renewed(&self, amqp: &Amqp, queue: &str) -> Outgoing {
+        outgoing(amqp, "", queue.to_owned(), self.headers())
     }
 
     /// Lies in the queue's parking lot, with everything it came with and the reason.
@@ -116,8 +132,19 @@ pub(crate) fn message<M: Message>(amqp: &Amqp) -> Result<(Uuid, M), String> {
         .map_or("", |id| id.as_str());
     let id = Uuid::parse_str(id).map_err(|_| "the message has no readable id".to_owned())?;
     let message = serde_json::from_slice(&amqp.data)
-        .map_err(|error| format!("the message cannot be read: {error}"))?;
+        .map_err(|error| format!("the message cannot be read: {}", without_values(&error)))?;
     Ok((id, message))
+}
+
+/// What is wrong with a message, without the texts in it: an operator reads this, and the log has it.
+fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match (text.find('"'), text.rfind('"')) {
+        (Some(first), Some(last)) if first < last => {
+            format!("{}\"…\"{}", &text[..first], &text[last + 1..])
+        }
+        _ => text,
+    }
 }
 
 fn outgoing(amqp: &Amqp, exchange: &str, routing_key: String, headers: FieldTable) -> Outgoing {
@@ -134,11 +161,11 @@ fn outgoing(amqp: &Amqp, exchange: &str, routing_key: String, headers: FieldTabl
     }
 }
 
-fn header<'a>(properties: &'a BasicProperties, key: &str) -> Option<&'a AMQPValue> {
+pub(crate) fn header<'a>(properties: &'a BasicProperties, key: &str) -> Option<&'a AMQPValue> {
     properties.headers().as_ref()?.inner().get(key)
 }
 
-fn number(properties: &BasicProperties, key: &str) -> Option<i64> {
+pub(crate) fn number(properties: &BasicProperties, key: &str) -> Option<i64> {
     match *header(properties, key)? {
         AMQPValue::ShortShortInt(number) => Some(number.into()),
         AMQPValue::ShortShortUInt(number) => Some(number.into()),
@@ -151,7 +178,7 @@ fn number(properties: &BasicProperties, key: &str) -> Option<i64> {
     }
 }
 
-fn text(value: &AMQPValue) -> Option<String> {
+pub(crate) fn text(value: &AMQPValue) -> Option<String> {
     match value {
         AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
         AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),

@@ -10,7 +10,8 @@
 //!   background, with the topology, and publishers and consumers go on by themselves.
 //! * A queue with patience retries through the ladder ([`ladder`]); a queue without keeps its order:
 //!   a message that cannot be handled stays in hand until it can.
-//! * A message that will not succeed is parked in `<queue>.dead`, with the reason in a header.
+//! * A message that will not succeed is parked in `<queue>.dead`, with the reason in a header. Operators
+//!   look at it, send it again or drop it ([`parked`]).
 //!
 //! To add a queue: a row in `roomsync_messages::QUEUES`; the topology ([`topology`]) follows from it.
 //! To consume it: implement [`Handler`] and run [`Broker::consume`].
@@ -26,6 +27,7 @@ mod failure;
 mod incoming;
 pub mod ladder;
 mod metrics;
+pub mod parked;
 mod publisher;
 mod settle;
 pub mod topology;
@@ -37,4 +39,5 @@ pub use delivery::{Delivery, Handler};
 pub use envelope::Envelope;
 pub use failure::{Failure, OptionExt, ResultExt};
 pub use ladder::Ladder;
+pub use parked::Parked;
 pub use publisher::{PublishError, Publisher};

@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     consumed: Counter<u64>,
     retried: Counter<u64>,
     parked: Counter<u64>,
+    unparked: Counter<u64>,
     handling: Histogram<f64>,
     connections: Counter<u64>,
 }
@@ -39,6 +40,10 @@ impl Metrics {
             parked: counter(
                 "roomsync.messages.parked",
                 "Messages parked for the operator",
+            ),
+            unparked: counter(
+                "roomsync.messages.unparked",
+                "Parked messages that an operator sent again or dropped",
             ),
             handling: meter
                 .f64_histogram("roomsync.messages.handling.duration")
@@ -83,6 +88,14 @@ impl Metrics {
 
     pub(crate) fn parked(&self, message_type: &'static str) {
         self.parked.add(1, &[KeyValue::new("type", message_type)]);
+    }
+
+    pub(crate) fn unparked(&self, message_type: &'static str, outcome: &'static str) {
+        let labels = [
+            KeyValue::new("type", message_type),
+            KeyValue::new("outcome", outcome),
+        ];
+        self.unparked.add(1, &labels);
     }
 
     pub(crate) fn connected(&self) {

@@ -21,6 +21,18 @@ use crate::{
 /// How long to wait when the broker did not take a retry or a parked message.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// So often a message may be handed out without an answer before that counts as an attempt that failed.
+///
+/// The broker counts too, and parks what it handed out too often (the delivery limit of the topology, 50).
+/// But it counts every message that was in hand when a connection closed, begun or not, and whoever closed
+/// it: a network that breaks often, or a neighbour that kills the process, would park the innocent. So long
+/// before that a message is published anew, which the broker counts from zero, and waits like one that
+/// failed: what is innocent gets done in the meantime, what is not leaves the way for longer and longer, and
+/// is parked when its patience ends.
+const UNANSWERED: u32 = 20;
+/// In a queue without a ladder: so often it is published anew before it is parked.
+const RENEWALS: u32 = 10;
+
 /// Knows where the messages of one queue go.
 pub(crate) struct Settler {
     pub(crate) queue: &'static str,
@@ -43,6 +55,41 @@ impl Settler {
     /// It came back before it is due: the next queue it waits in, if it has to.
     pub(crate) fn still_waiting(&self, incoming: &Incoming) -> Option<Duration> {
         self.ladder.rung_until(incoming.due?, now())
+    }
+
+    /// It was handed out too often without an answer.
+    pub(crate) fn went_unanswered(incoming: &Incoming) -> Option<Failure> {
+        (incoming.unanswered >= UNANSWERED).then(|| {
+            let times = incoming.unanswered;
+            Failure::retry(anyhow::anyhow!(
+                "handed out {times} times without an answer"
+            ))
+        })
+    }
+
+    /// The same in a queue that keeps its order: what is published anew stands at its end, and what it was
+    /// overtaken by says so (versions have gaps; states are compared by when they were).
+    pub(crate) async fn renew(&self, amqp: &Amqp, incoming: &Incoming, failure: &Failure) {
+        let renewals = incoming.attempts.saturating_add(1);
+        if renewals > RENEWALS {
+            return self
+                .park(amqp, incoming, &format!("{:#}", failure.cause()))
+                .await;
+        }
+        let error = format!("{:#}", failure.cause());
+        tracing::warn!(
+            queue = self.queue,
+            renewals,
+            error,
+            "a message is published anew"
+        );
+        self.metrics.retried(self.message_type);
+        let incoming = Incoming {
+            attempts: renewals,
+            ..incoming.clone()
+        };
+        self.replace(amqp, &incoming.renewed(amqp, self.queue))
+            .await;
     }
 
     /// Sends it on waiting, without counting an attempt.

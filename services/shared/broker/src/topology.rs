@@ -18,7 +18,8 @@ pub const RETRY_EXCHANGE: &str = "roomsync.retry";
 pub const DEAD_EXCHANGE: &str = "roomsync.dead";
 
 /// After so many deliveries without an answer a message is parked by the broker itself. A closed
-/// connection counts against every message that was in hand.
+/// connection counts against every message that was in hand, so consumers publish a message anew long
+/// before (`settle.rs`): this is for a consumer that does not get that far.
 const DELIVERY_LIMIT: i64 = 50;
 /// Looking at a parked message counts as a delivery too, and must never lose it.
 const DEAD_DELIVERY_LIMIT: i64 = 1_000_000_000;

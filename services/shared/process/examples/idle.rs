@@ -4,11 +4,28 @@
 
 use std::process::ExitCode;
 
-use roomsync_process::{ConfigError, Context, ProcessConfig, Service, ServiceConfig};
+use roomsync_process::{
+    CommandFailure, ConfigError, Context, OwnCommand, ProcessConfig, Service, ServiceConfig,
+};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-const SERVICE: Service<Config> = Service::new("idle", include_str!("idle.default.toml"));
+const SERVICE: Service<Config> = Service::new("idle", include_str!("idle.default.toml"))
+    .with_command(OwnCommand {
+        describe: || clap::Command::new("greet").arg(clap::Arg::new("whom").required(true)),
+        answer: |config, arguments| {
+            Box::pin(async move {
+                tracing::info!("not in the log of a command");
+                match arguments.get_one::<String>("whom") {
+                    Some(whom) if !config.idle.stubborn => Ok(format!("hello {whom}")),
+                    _ => Err(CommandFailure {
+                        exit_code: 66,
+                        why: "nobody is greeted".to_owned(),
+                    }),
+                }
+            })
+        },
+    });
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,7 +33,7 @@ pub use context::Context;
 pub use lifecycle::{Running, main, start_in_process};
 pub use ports::Ports;
 pub use readiness::{Readiness, ReadyFlag};
-pub use service::{MigrateFn, Service};
+pub use service::{AnswerFn, CommandFailure, MigrateFn, OwnCommand, Service};
 pub use shutdown::Shutdown;
 pub use spawner::Spawner;
 pub use tokio_util::{sync::CancellationToken, task::TaskTracker};

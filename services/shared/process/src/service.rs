@@ -6,6 +6,31 @@ use futures_util::future::BoxFuture;
 /// constant: `.with_migrate(|config| Box::pin(migrate(config)))`.
 pub type MigrateFn<C> = fn(C) -> BoxFuture<'static, anyhow::Result<()>>;
 
+/// A further command of a binary, beside those that every binary has.
+///
+/// It runs with the service's configuration and its own arguments, without the service: no port opens.
+/// What it returns is printed. Its log, on standard error, has warnings only.
+pub struct OwnCommand<C> {
+    /// Its name, help and arguments.
+    pub describe: fn() -> clap::Command,
+    /// What it does.
+    pub answer: AnswerFn<C>,
+}
+
+/// What a further command does.
+pub type AnswerFn<C> =
+    fn(C, clap::ArgMatches) -> BoxFuture<'static, Result<String, CommandFailure>>;
+
+/// Why a further command did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct CommandFailure {
+    /// The exit code that says so.
+    pub exit_code: u8,
+    /// For whoever called it.
+    pub why: String,
+}
+
 /// A service, as the harness needs to know it.
 pub struct Service<C> {
     /// The name of the binary; also `service.name` of its telemetry.
@@ -14,6 +39,8 @@ pub struct Service<C> {
     pub default_config: &'static str,
     /// What `migrate` does; `None` for a service without a schema.
     pub migrate: Option<MigrateFn<C>>,
+    /// A command of its own.
+    pub own_command: Option<OwnCommand<C>>,
 }
 
 impl<C> Service<C> {
@@ -23,6 +50,7 @@ impl<C> Service<C> {
             name,
             default_config,
             migrate: None,
+            own_command: None,
         }
     }
 
@@ -32,7 +60,22 @@ impl<C> Service<C> {
         self.migrate = Some(migrate);
         self
     }
+
+    /// The same service, with a command of its own.
+    #[must_use]
+    pub const fn with_command(mut self, command: OwnCommand<C>) -> Self {
+        self.own_command = Some(command);
+        self
+    }
 }
+
+impl<C> Clone for OwnCommand<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for OwnCommand<C> {}
 
 impl<C> Clone for Service<C> {
     fn clone(&self) -> Self {

@@ -140,6 +140,24 @@ fn help_is_no_mistake_and_a_service_without_a_schema_migrates_nothing() {
 }
 
 #[test]
+fn a_command_of_the_services_own_answers_and_has_its_own_exit_codes() {
+    let (code, said, log) = finished(&["greet", "ana"], &[]);
+    assert_eq!(
+        (code, said.as_str(), log.as_str()),
+        (Some(0), "hello ana\n", "")
+    );
+    let stubborn = [("ROOMSYNC__IDLE__STUBBORN", "true")];
+    let (code, said, log) = finished(&["greet", "ana"], &stubborn);
+    assert_eq!(
+        (code, said.as_str(), log.as_str()),
+        (Some(66), "", "idle: nobody is greeted\n")
+    );
+    assert_eq!(finished(&["greet"], &[]).0, Some(64));
+    let bad = [("ROOMSYNC__IDLE__STUBORN", "true")];
+    assert_eq!(finished(&["greet", "ana"], &bad).0, Some(64));
+}
+
+#[test]
 fn a_signal_ends_the_process_well_and_healthcheck_sees_it_live() {
     let mut running = Running::start(&[]);
     let listening = running.wait_for("listening");

@@ -6,7 +6,7 @@ use roomsync_broker::{Delivery, Failure, Handler, ResultExt as _};
 use roomsync_messages::CalendarChanged;
 
 use super::Consumer;
-use crate::{access::Lane, steps::check};
+use crate::access::Lane;
 
 #[async_trait]
 impl Handler<CalendarChanged> for Consumer {
@@ -40,6 +40,6 @@ impl Handler<CalendarChanged> for Consumer {
             worker.metrics.push_dropped();
             return Ok(());
         }
-        check::check(worker, calendar, Lane::Live).await
+        self.look(calendar, Lane::Live).await
     }
 }

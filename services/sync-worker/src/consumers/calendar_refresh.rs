@@ -5,7 +5,7 @@ use roomsync_broker::{Delivery, Failure, Handler, ResultExt as _};
 use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 
 use super::Consumer;
-use crate::{access::Lane, steps::check};
+use crate::access::Lane;
 
 /// What a refresh asks for before the calendar is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Handler<CalendarRefresh> for Consumer {
             RefreshLane::Live => Lane::Live,
             RefreshLane::Background => Lane::Background,
         };
-        check::check(&self.worker, calendar, lane).await
+        self.look(calendar, lane).await
     }
 }
 

@@ -4,12 +4,30 @@
 mod calendar_changed;
 mod calendar_refresh;
 mod link_due;
+mod look;
 
 use std::sync::Arc;
 
-use crate::worker::Worker;
+use roomsync_process::Spawner;
+
+use crate::{shares::Shares, worker::Worker};
 
 /// Handles every message of this service.
 pub(crate) struct Consumer {
     pub(crate) worker: Arc<Worker>,
+    /// Whose turn it is, whatever queue its messages come from.
+    pub(crate) shares: Shares,
+    pub(crate) spawner: Spawner,
+}
+
+impl Consumer {
+    /// Handles messages with the hands that the worker's configuration has.
+    pub(crate) fn new(worker: Arc<Worker>, spawner: Spawner) -> Self {
+        let hands = usize::from(worker.config.broker.prefetch);
+        Self {
+            worker,
+            shares: Shares::new(hands),
+            spawner,
+        }
+    }
 }

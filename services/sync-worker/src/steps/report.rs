@@ -14,12 +14,15 @@ use crate::{
 
 /// The interval of a calendar's poll, before jitter.
 pub(crate) async fn poll(worker: &Worker, calendar: &Calendar) -> Result<Duration, Trouble> {
-    let standing = worker.calendars.standing(calendar.id).await?;
-    Ok(
-        standing.map_or(worker.config.sync.poll_without_push, |standing| {
-            poll_interval(&worker.config.sync, has_push(&standing), standing.rooms)
-        }),
-    )
+    let Some(standing) = worker.calendars.standing(calendar.id).await? else {
+        return Ok(worker.config.sync.poll_without_push);
+    };
+    let rooms = worker.rooms_of(&calendar.tenant).await?;
+    Ok(poll_interval(
+        &worker.config.sync,
+        has_push(&standing),
+        rooms,
+    ))
 }
 
 /// Reports coverage. Best effort: the next check reports it too.
@@ -33,7 +36,8 @@ async fn try_coverage(worker: &Worker, calendar: &Calendar) -> Result<(), Troubl
     let Some(standing) = worker.calendars.standing(calendar.id).await? else {
         return Ok(());
     };
-    let poll = poll_interval(&worker.config.sync, has_push(&standing), standing.rooms);
+    let rooms = worker.rooms_of(&calendar.tenant).await?;
+    let poll = poll_interval(&worker.config.sync, has_push(&standing), rooms);
     let seconds = i64::try_from(poll.as_secs()).unwrap_or(i64::MAX);
     worker
         .mirror

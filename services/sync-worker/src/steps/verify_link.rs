@@ -5,6 +5,9 @@
 //! Beside that it asks whether the room answers invitations by itself. That needs a right that is
 //! optional (documented: the scope of events does not cover it), so whatever is in the way of the
 //! answer leaves it open and does the link no harm.
+//!
+//! The calls about calendars are the background's: an organisation that links a thousand rooms at once must
+//! not use up what is kept for its own live changes. While there is budget, nobody waits for it.
 
 use roomsync_domain::LinkReason;
 use roomsync_google::{AccessRole, GoogleError, ListQuery};
@@ -53,7 +56,7 @@ async fn in_directory(worker: &Worker, calendar: &Calendar) -> Result<bool, Trou
 async fn role(worker: &Worker, calendar: &Calendar) -> Result<AccessRole, Trouble> {
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Rooms, Lane::Live)
+        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
         .await?;
     let now = worker.clock.now();
     // With both times no cursor is made: one event is enough to hear the role.
@@ -75,7 +78,7 @@ async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Option<bool>
     let asked = async {
         let lease = worker
             .access
-            .acquire(&calendar.tenant, Actor::Settings, Lane::Live)
+            .acquire(&calendar.tenant, Actor::Settings, Lane::Background)
             .await?;
         let settings = worker
             .google

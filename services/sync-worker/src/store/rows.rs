@@ -105,8 +105,6 @@ pub(crate) struct Ended {
 /// What coverage is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    /// Open calendars of the same tenant.
-    pub(crate) rooms: i64,
     /// `open`, `opening`, `refused` or `none`.
     pub(crate) channel_state: String,
     /// When the open channel expires.

@@ -76,4 +76,18 @@ impl Calendars {
         let ids = self.database.answer(query).await?;
         Ok(ids.into_iter().map(CalendarId).collect())
     }
+
+    /// A calendar that was put off without a message that comes back for it: it is swept as soon as it is due.
+    pub(crate) async fn leave_to_the_sweep(&self, calendar: CalendarId) -> sqlx::Result<()> {
+        let query = sqlx::query!(
+            "-- sync.calendars.leave_to_the_sweep
+            UPDATE sync.calendars
+            SET sweep_after = '-infinity'
+            WHERE calendar_id = $1",
+            calendar.0,
+        )
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
+        Ok(())
+    }
 }

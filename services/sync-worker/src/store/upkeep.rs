@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roomsync_domain::CalendarId;
+use roomsync_domain::{CalendarId, TenantId};
 
 use super::{
     calendars::Calendars,
@@ -17,10 +17,6 @@ impl Calendars {
             Standing,
             r#"-- sync.calendars.standing
             SELECT
-                (SELECT count(*)
-                 FROM sync.calendars AS r
-                 WHERE r.tenant_id = c.tenant_id
-                   AND r.state = 'open') AS "rooms!",
                 CASE
                     WHEN o.state IS NOT NULL THEN o.state
                     WHEN c.push_refused_until > now() THEN 'refused'
@@ -44,6 +40,20 @@ impl Calendars {
             calendar.0,
         )
         .fetch_optional(self.database.pool());
+        self.database.answer(query).await
+    }
+
+    /// How many open calendars a tenant has.
+    pub(crate) async fn rooms(&self, tenant: &TenantId) -> sqlx::Result<i64> {
+        let query = sqlx::query_scalar!(
+            r#"-- sync.calendars.rooms
+            SELECT count(*) AS "rooms!"
+            FROM sync.calendars
+            WHERE tenant_id = $1
+              AND state = 'open'"#,
+            tenant.as_str(),
+        )
+        .fetch_one(self.database.pool());
         self.database.answer(query).await
     }
 

@@ -18,8 +18,8 @@ use wiremock::{
     matchers::{method, path_regex},
 };
 
-use super::fixture::{Fixture, SUBJECT, delivery, page};
-use crate::{access::Lane, consumers::Consumer, steps::check};
+use super::fixture::{Fixture, SUBJECT, consumer, delivery, page};
+use crate::{access::Lane, steps::check};
 
 const PUSHES: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
@@ -94,7 +94,7 @@ async fn a_thousand_pushes_cost_a_few_listings_and_none_is_missed(pool: PgPool) 
                     received_at: SystemClock.now(),
                 };
                 async move {
-                    let consumer = Consumer { worker };
+                    let consumer = consumer(&worker);
                     consumer.handle(push, &delivery()).await.unwrap();
                 }
             })
@@ -129,9 +129,7 @@ async fn what_a_booking_waits_for_is_looked_at_as_soon_as_the_rest_is_over(pool:
     fixture.delta("c", page(&[], Some("c"))).await;
     fixture.push().await.unwrap();
     let asked = async || {
-        let consumer = Consumer {
-            worker: fixture.worker.clone(),
-        };
+        let consumer = consumer(&fixture.worker);
         let refresh = CalendarRefresh {
             calendar: fixture.calendar.id,
             why: RefreshWhy::Booking,

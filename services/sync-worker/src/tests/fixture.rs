@@ -10,7 +10,7 @@ use roomsync_broker::{Broker, BrokerConfig, Delivery, Failure};
 use roomsync_domain::{CalendarId, Clock as _, SystemClock, channel_token::ChannelTokens};
 use roomsync_google::{Google, GoogleConfig};
 use roomsync_postgres::DatabaseConfig;
-use roomsync_process::{ProcessConfig, TaskTracker, grpc, grpc::problem};
+use roomsync_process::{ProcessConfig, Shutdown, Spawner, TaskTracker, grpc, grpc::problem};
 use roomsync_proto::internal::v1::{
     self as proto,
     apply_request::Message,
@@ -33,12 +33,13 @@ use super::database::database;
 use crate::{
     access::{AccessPool, Lane},
     config::{ChannelTokensConfig, Config, PushConfig, SyncConfig},
+    consumers::Consumer,
     metrics::Metrics,
     mirror::Mirror,
     steps::check,
     store::{calendars::Calendars, channels::Channels, rows::Calendar},
     timestamps::to_proto,
-    worker::Worker,
+    worker::{Tenants, Worker},
 };
 
 pub(super) const ROOM: &str = "room@resource.calendar.google.com";
@@ -206,6 +207,8 @@ impl Fixture {
             push_address: config.push.address(),
             clock: Arc::new(SystemClock),
             metrics: Metrics::new(),
+            tenants: Tenants::default(),
+            soft: CancellationToken::new(),
             config,
         };
         let calendar = Calendar {
@@ -448,4 +451,10 @@ fn config(google: &MockServer) -> Config {
             ..SyncConfig::default()
         },
     }
+}
+
+/// Handles messages for a worker.
+pub(super) fn consumer(worker: &Arc<Worker>) -> Consumer {
+    let spawner = Spawner::new(TaskTracker::new(), Shutdown::new());
+    Consumer::new(worker.clone(), spawner)
 }

@@ -9,11 +9,8 @@ use wiremock::{
     matchers::{method, path_regex, query_param},
 };
 
-use super::fixture::{Fixture, ROOM, SUBJECT, delivery, page, refusal};
-use crate::{
-    consumers::Consumer,
-    steps::{close_calendar, compare_links, open_channel},
-};
+use super::fixture::{Fixture, ROOM, SUBJECT, consumer, delivery, page, refusal};
+use crate::steps::{close_calendar, compare_links, open_channel};
 
 fn link(fixture: &Fixture) -> proto::WantedLink {
     proto::WantedLink {
@@ -32,9 +29,7 @@ fn link(fixture: &Fixture) -> proto::WantedLink {
 }
 
 async fn link_due(fixture: &Fixture) -> Result<(), Failure> {
-    let consumer = Consumer {
-        worker: fixture.worker.clone(),
-    };
+    let consumer = consumer(&fixture.worker);
     let link = LinkId::from(fixture.calendar.id);
     consumer.handle(LinkDue { link }, &delivery()).await
 }
@@ -266,9 +261,7 @@ async fn a_sync_push_completes_its_channel_and_lists_nothing(pool: PgPool) {
         .opening(channel, fixture.calendar.id, SUBJECT)
         .await
         .unwrap();
-    let consumer = Consumer {
-        worker: fixture.worker.clone(),
-    };
+    let consumer = consumer(&fixture.worker);
     let push = CalendarChanged {
         calendar: fixture.calendar.id,
         channel,
@@ -465,9 +458,7 @@ async fn pushes_through_a_channel_out_of_use_are_dropped(pool: PgPool) {
     close_calendar::stop_channels(&fixture.worker, &fixture.calendar, None, false)
         .await
         .unwrap();
-    let consumer = Consumer {
-        worker: fixture.worker.clone(),
-    };
+    let consumer = consumer(&fixture.worker);
     let late = CalendarChanged {
         calendar: fixture.calendar.id,
         channel,

@@ -9,13 +9,11 @@ use roomsync_messages::{CalendarRefresh, RefreshLane, RefreshWhy};
 use sqlx::PgPool;
 use wiremock::{Mock, ResponseTemplate, matchers::query_param};
 
-use super::fixture::{Fixture, delivery, event, kinds, page};
-use crate::{consumers::Consumer, timestamps::from_proto};
+use super::fixture::{Fixture, consumer, delivery, event, kinds, page};
+use crate::timestamps::from_proto;
 
 async fn refresh(fixture: &Fixture, why: RefreshWhy) {
-    let consumer = Consumer {
-        worker: fixture.worker.clone(),
-    };
+    let consumer = consumer(&fixture.worker);
     let (calendar, lane) = (fixture.calendar.id, RefreshLane::Background);
     let refresh = CalendarRefresh {
         calendar,

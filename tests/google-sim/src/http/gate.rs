@@ -26,7 +26,7 @@ use crate::{
         USERS_READONLY,
     },
     sim::Core,
-    world::{ApiError, Caller},
+    world::{Api, ApiError, Caller},
 };
 
 /// The query parameters of a call, decoded, in order.
@@ -100,6 +100,7 @@ pub(super) async fn gate(
         query: parameters.iter().cloned().collect::<BTreeMap<_, _>>(),
         status: None,
         reason: None,
+        answered_at: None,
     });
     core.changes.send_modify(|count| *count += 1);
     let chaos = core.read(|world| world.settings.call_chaos.clone());
@@ -126,7 +127,7 @@ pub(super) async fn gate(
     if let Some(AskedFor(subject)) = response.extensions().get() {
         core.ledger.name(number, subject);
     }
-    core.ledger.finish(number, status, reason);
+    core.ledger.finish(number, Utc::now(), status, reason);
     core.changes.send_modify(|count| *count += 1);
     response
 }
@@ -254,7 +255,8 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
         return Err(ApiError::invalid_parameter("quotaUser", "Invalid value."));
     }
     let quota_user = passport.quota_user.unwrap_or_default();
-    let admitted = core.act(|world| world.admit(&caller.client, &quota_user));
+    let api = passport.operation.api();
+    let admitted = core.act(|world| world.admit(api, &quota_user));
     if !admitted {
         let as_429 = core.read(|world| world.settings.quota_answers_429);
         return Err(ApiError::rate_limited(if as_429 { 429 } else { 403 }));
@@ -270,11 +272,7 @@ fn check(core: &Arc<Core>, passport: Passport) -> Result<Option<Caller>, ApiErro
             .user(&caller.subject)
             .is_some_and(|user| user.calendar_off)
     });
-    let directory = matches!(
-        passport.operation,
-        Operation::ResourcesList | Operation::ResourcesGet | Operation::UsersGet
-    );
-    if off && !directory {
+    if off && api == Api::Calendar {
         return Err(ApiError::not_a_calendar_user());
     }
     Ok(Some(caller))

@@ -54,6 +54,7 @@ pub(crate) use grants::{Caller, GrantError, asked_subject};
 pub use oddity::Oddity;
 pub(crate) use pkce::Challenge as PkceChallenge;
 pub(crate) use query::ListQuery;
+pub(crate) use quota::Api;
 pub use roles::Role;
 pub(crate) use series::occurrence_id;
 pub(crate) use state::{Effect, World};

@@ -13,6 +13,7 @@ use super::{
     consent::Consents,
     grants::{Account, Token},
     people::Org,
+    quota::Admitted,
 };
 use crate::settings::Settings;
 
@@ -26,7 +27,7 @@ pub(crate) struct World {
     pub(super) accounts: BTreeMap<String, Account>,
     pub(super) tokens: HashMap<String, Token>,
     pub(super) channels: BTreeMap<(String, String), ChannelRow>,
-    pub(super) calls: HashMap<(String, String), Vec<DateTime<Utc>>>,
+    pub(super) admitted: Admitted,
     pub(super) consents: Consents,
     /// Which of the process's keys signs id tokens.
     pub(crate) signing_key: usize,
@@ -61,7 +62,7 @@ impl World {
             accounts: BTreeMap::new(),
             tokens: HashMap::new(),
             channels: BTreeMap::new(),
-            calls: HashMap::new(),
+            admitted: Admitted::default(),
             consents: Consents::default(),
             signing_key: 0,
             read_only: BTreeMap::new(),

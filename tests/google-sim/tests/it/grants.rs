@@ -180,3 +180,25 @@ async fn a_service_account_without_a_subject_cannot_invite() {
         (403, "forbiddenForServiceAccounts")
     );
 }
+
+#[tokio::test]
+async fn delegated_calls_count_on_the_service_account_unless_they_name_a_quota_user() {
+    let (acme, account) = delegated().await;
+    acme.control
+        .configure(|settings| settings.quota_per_user_per_minute = Some(2));
+    let path = format!("calendars/{}/events", acme.room.mail());
+    let mut statuses = Vec::new();
+    for subject in ["rooms@acme.test", "bob@acme.test", "rooms@acme.test"] {
+        let assertion = sign(&account, &claims(&account, Some(subject), scopes::EVENTS));
+        let token = acme.grant(&assertion).await.text("access_token");
+        let list = async |path: &str| {
+            let reply = acme.call_with(&token, Method::GET, path, None, &[]).await;
+            reply.status.as_u16()
+        };
+        statuses.push(list(&path).await);
+        let of_subject = format!("{path}?quotaUser={}", &subject[..3]);
+        statuses.push(list(&of_subject).await);
+    }
+    let refused: Vec<bool> = statuses.iter().map(|status| *status == 403).collect();
+    assert_eq!(refused, [false, false, false, false, true, false]);
+}

@@ -89,3 +89,21 @@ async fn quota_is_counted_per_project_too() {
         (403, "rateLimitExceeded")
     );
 }
+
+#[tokio::test]
+async fn the_minute_slides() {
+    let acme = Acme::with(|settings| {
+        settings.quota_per_user_per_minute = Some(1);
+        settings.quota_minute = std::time::Duration::from_millis(200);
+    })
+    .await;
+    assert_eq!(acme.list("").await.status, 200);
+    assert_eq!(acme.list("").await.status, 403);
+    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
+    while acme.list("").await.status != 200 {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "it is counted for ever"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! What a subscriber heard, and what it makes of it. Pure: the stream is read elsewhere.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use roomsync_proto::booking::v1::{
@@ -36,6 +36,8 @@ pub struct Journal {
     pub heard: Vec<Heard>,
     /// Changes that were heard again.
     pub duplicates: usize,
+    /// Versions that were said twice and not the same, by object.
+    pub contradictions: Vec<(String, i64)>,
     /// Versions that were missing when a later one came, by object.
     pub gaps: Vec<(String, i64)>,
     /// Heartbeats.
@@ -43,7 +45,6 @@ pub struct Journal {
     /// How often the stream had to be opened.
     pub opened: usize,
     objects: BTreeMap<String, Object>,
-    change_ids: HashSet<String>,
 }
 
 impl Journal {
@@ -65,7 +66,17 @@ impl Journal {
         let object = self.objects.entry(change.object_id.clone()).or_default();
         if change.version <= object.version {
             // Below what ListBookings gave it is no duplicate, only old.
-            self.duplicates += usize::from(self.change_ids.contains(&change.change_id));
+            let is_it = |known: &ObjectChange| {
+                known.object_id == change.object_id && known.version == change.version
+            };
+            let known = self.heard.iter().find(|heard| is_it(&heard.change));
+            if let Some(known) = known {
+                self.duplicates += 1;
+                if known.change != change {
+                    self.contradictions
+                        .push((change.object_id.clone(), change.version));
+                }
+            }
             return;
         }
         for missing in object.version + 1..change.version {
@@ -75,7 +86,6 @@ impl Journal {
         for item in &change.items {
             object.take(item.item.as_ref());
         }
-        self.change_ids.insert(change.change_id.clone());
         self.heard.push(Heard { change, at });
     }
 
@@ -220,6 +230,15 @@ mod tests {
         journal.hear(change(4, vec![]), now);
         assert_eq!(journal.duplicates, 1);
         assert_eq!(journal.gaps, [("a".to_owned(), 2), ("a".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn a_version_that_is_said_again_must_be_the_same() {
+        let mut journal = Journal::default();
+        let now = DateTime::UNIX_EPOCH;
+        journal.hear(change(1, vec![booking("x", BookingState::Pending)]), now);
+        journal.hear(change(1, vec![booking("x", BookingState::Confirmed)]), now);
+        assert_eq!(journal.contradictions, [("a".to_owned(), 1)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     path::PathBuf,
 };
 
+use chrono::TimeDelta;
 use google_sim::{Settings, Sim, SimConfig};
 use tempfile::TempDir;
 use toml::{Table, Value};
@@ -19,8 +20,8 @@ use super::{
     wiring::{Upstream, Wiring},
 };
 use crate::{
-    Environment, FakeBookingApp, MailServer, Operator, Pushes, Service, TestDatabase, Vhost,
-    app::Endpoints,
+    Environment, FakeBookingApp, MailServer, Operator, OwnPostgres, OwnRabbit, Pushes, Service,
+    TestDatabase, Vhost, app::Endpoints,
 };
 
 type Override = Box<dyn Fn(&mut Table) + Send>;
@@ -37,6 +38,12 @@ pub struct ClusterBuilder {
     wait_until_ready: bool,
     offers_consent: bool,
     needs_every_push: bool,
+    /// How wrong a service's clock is.
+    clocks: BTreeMap<Service, TimeDelta>,
+    /// Of a RabbitMQ of the test's own: its address, and its management's.
+    rabbit: Option<(String, String)>,
+    /// Of a PostgreSQL of the test's own.
+    postgres: Option<String>,
 }
 
 impl ClusterBuilder {
@@ -55,6 +62,9 @@ impl ClusterBuilder {
             wait_until_ready: true,
             offers_consent: false,
             needs_every_push: false,
+            clocks: BTreeMap::new(),
+            rabbit: None,
+            postgres: None,
         }
     }
 
@@ -134,6 +144,27 @@ impl ClusterBuilder {
         self
     }
 
+    /// Uses a RabbitMQ of the test's own, which must outlive the cluster.
+    #[must_use]
+    pub fn on_rabbit(mut self, rabbit: &OwnRabbit) -> Self {
+        self.rabbit = Some((rabbit.amqp_url(), rabbit.management_url()));
+        self
+    }
+
+    /// Uses a PostgreSQL of the test's own, which must outlive the cluster.
+    #[must_use]
+    pub fn on_postgres(mut self, postgres: &OwnPostgres) -> Self {
+        self.postgres = Some(postgres.url());
+        self
+    }
+
+    /// A service whose clock is wrong by so much, in every replica that lives in the test's own process.
+    #[must_use]
+    pub fn clock_off(mut self, service: Service, by: TimeDelta) -> Self {
+        self.clocks.insert(service, by);
+        self
+    }
+
     /// Does not wait until the services are ready.
     #[must_use]
     pub fn without_waiting(mut self) -> Self {
@@ -162,7 +193,13 @@ impl ClusterBuilder {
     }
 
     async fn try_start(mut self) -> anyhow::Result<Cluster> {
-        let environment = Environment::read()?;
+        let mut environment = Environment::read()?;
+        if let Some((amqp, management)) = self.rabbit.take() {
+            (environment.amqp_url, environment.management_url) = (amqp, management);
+        }
+        if let Some(url) = self.postgres.take() {
+            environment.database_url = url;
+        }
         let unreliable = environment.pushes == Pushes::Unreliable && !self.needs_every_push;
         if unreliable {
             unreliable::pushes(&mut self.google, &self.name);
@@ -243,6 +280,7 @@ impl ClusterBuilder {
             }
             let folder = cluster.folder.path();
             let mut replica = Replica::new(service, index, table, folder, binary.clone())?;
+            replica.clock_off(self.clocks.get(&service).copied().unwrap_or_default());
             replica.try_start().await?;
             for (upstream, port) in reached_at(service) {
                 let proxied = self.proxied.contains(upstream);

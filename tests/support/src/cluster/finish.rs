@@ -53,6 +53,13 @@ const LEFT_IN_DATABASE: [(Service, &str, &str); 5] = [
     ),
 ];
 
+/// What nobody but a test that lets everybody finish can ask for.
+const TO_BE_TOLD: (Service, &str, &str) = (
+    Service::BookingCommand,
+    "bookings of which Google has not been told",
+    "SELECT count(*) FROM booking.bookings WHERE google_write IS NOT NULL",
+);
+
 /// How long what was left may take to go once everybody works again.
 const ANOTHER_ROUND: Duration = Duration::from_secs(3);
 
@@ -91,6 +98,45 @@ impl Cluster {
 "
             )
         );
+    }
+
+    /// All of [`Cluster::finish`] with the services at work, as far as it can be seen then, and that
+    /// Google has been told everything: for a test that goes on. Returns how long that took.
+    ///
+    /// # Panics
+    /// When it is not so within this time, or as soon as something is parked.
+    pub async fn whole(&self, within: Duration) -> Duration {
+        let started = Instant::now();
+        let mut why = Vec::new();
+        let whole = found_within(within, async || {
+            why = self.unfinished().await;
+            assert!(
+                !why.iter().any(|left| left.contains(".dead:")),
+                "`{}`: something is parked: {why:#?}",
+                self.name
+            );
+            why.is_empty().then_some(())
+        });
+        let whole = whole.await.is_some();
+        assert!(
+            whole,
+            "`{}` is not whole after {within:?}: {why:#?}",
+            self.name
+        );
+        started.elapsed()
+    }
+
+    /// What is not as it should be, the cheapest looks first.
+    async fn unfinished(&self) -> Vec<String> {
+        let mut why = self.left_in_database().await;
+        why.extend(self.count(&TO_BE_TOLD).await);
+        if why.is_empty() {
+            why = self.disagreements().await;
+        }
+        if why.is_empty() {
+            why = self.left_in_queues(&[]).await;
+        }
+        why
     }
 
     /// Waits until nothing is to be done as far as the databases tell: no calendar is dirty, no
@@ -134,6 +180,12 @@ impl Cluster {
                 why.push(format!(
                     "the subscriber of {tenant} missed {:?}",
                     journal.gaps
+                ));
+            }
+            if !journal.contradictions.is_empty() {
+                why.push(format!(
+                    "the subscriber of {tenant} was told otherwise {:?}",
+                    journal.contradictions
                 ));
             }
             for (object, version) in &versions {
@@ -258,21 +310,25 @@ impl Cluster {
     }
 
     async fn left_in_database(&self) -> Vec<String> {
-        let services = self.services();
         let mut left = Vec::new();
-        for (owner, what, query) in LEFT_IN_DATABASE {
-            if !services.contains_key(&owner) {
-                continue;
-            }
-            let counted = sqlx::query_scalar::<_, i64>(query)
-                .fetch_one(self.database.pool())
-                .await;
-            match counted {
-                Ok(0) => {}
-                Ok(count) => left.push(format!("{count} {what}")),
-                Err(error) => left.push(format!("{what} could not be counted: {error}")),
-            }
+        for counting in &LEFT_IN_DATABASE {
+            left.extend(self.count(counting).await);
         }
         left
+    }
+
+    /// How much of something is left, if its owner is there.
+    async fn count(&self, (owner, what, query): &(Service, &str, &'static str)) -> Option<String> {
+        if !self.services().contains_key(owner) {
+            return None;
+        }
+        let counted = sqlx::query_scalar::<_, i64>(*query)
+            .fetch_one(self.database.pool())
+            .await;
+        match counted {
+            Ok(0) => None,
+            Ok(count) => Some(format!("{count} {what}")),
+            Err(error) => Some(format!("{what} could not be counted: {error}")),
+        }
     }
 }

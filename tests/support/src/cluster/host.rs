@@ -1,8 +1,10 @@
 //! Where a replica lives: a runtime within the test, or a process of its own. The one place that
 //! knows the four services by type.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use chrono::{DateTime, TimeDelta, Utc};
+use roomsync_domain::{Clock, SharedClock, SystemClock};
 use roomsync_postgres::{Database, DatabaseConfig};
 use roomsync_process::{Running, config, start_in_process};
 use sqlx::migrate::Migrator;
@@ -15,20 +17,40 @@ pub(crate) enum Host {
     Child(Child),
 }
 
-/// Starts a service within this process.
-pub(crate) async fn start(service: Service, file: &Path) -> anyhow::Result<Running> {
+/// A clock that is wrong.
+#[derive(Debug)]
+struct Off(TimeDelta);
+
+impl Clock for Off {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + self.0
+    }
+}
+
+/// Starts a service within this process; its clock is wrong by so much.
+pub(crate) async fn start(
+    service: Service,
+    file: &Path,
+    clock_off: TimeDelta,
+) -> anyhow::Result<Running> {
+    let clock: SharedClock = Arc::new(Off(clock_off));
     macro_rules! start {
-        ($service:ident) => {{
+        ($service:ident, $run:expr) => {{
             let described = $service::service();
             let config = config::load(described.default_config, Some(file), std::iter::empty())?;
-            start_in_process(described, config, $service::run).await
+            start_in_process(described, config, $run).await
         }};
     }
     match service {
-        Service::BookingCommand => start!(booking_command),
-        Service::Notification => start!(notification),
-        Service::WebhookIngest => start!(webhook_ingest),
-        Service::SyncWorker => start!(sync_worker),
+        // It asks PostgreSQL what time it is, and nobody else.
+        Service::BookingCommand => start!(booking_command, booking_command::run),
+        Service::Notification => {
+            start!(notification, |ctx| notification::run_by(clock, ctx))
+        }
+        Service::WebhookIngest => {
+            start!(webhook_ingest, |ctx| webhook_ingest::run_by(clock, ctx))
+        }
+        Service::SyncWorker => start!(sync_worker, |ctx| sync_worker::run_by(clock, ctx)),
     }
 }
 

@@ -26,6 +26,8 @@ mod wiring;
 use std::{collections::BTreeMap, net::SocketAddr, thread};
 
 use google_sim::{Control, SimHandle};
+use roomsync_process::grpc;
+use roomsync_proto::operator::v1::operator_service_client::OperatorServiceClient;
 use tempfile::TempDir;
 
 pub use self::{builder::ClusterBuilder, wiring::Upstream};
@@ -77,6 +79,23 @@ impl Cluster {
     /// The token of the main booking app, for a client that is not [`FakeBookingApp`].
     pub fn app_token(&self) -> &str {
         &self.wiring.tokens.app.secret
+    }
+
+    /// `OperatorService` of booking-command, as those who run roomsync call it.
+    pub fn operations(&self) -> OperatorServiceClient<grpc::Channel> {
+        self.operations_as(&self.wiring.tokens.operator.secret)
+    }
+
+    /// The same with another token.
+    pub fn operations_as(&self, token: &str) -> OperatorServiceClient<grpc::Channel> {
+        let address = self.address(Service::BookingCommand, 0, "public");
+        let channel = grpc::ClientConfig::new(&format!("http://{address}"), token.to_owned())
+            .map_err(anyhow::Error::from)
+            .and_then(|config| Ok(grpc::connect(&config)?));
+        match channel {
+            Ok(channel) => OperatorServiceClient::new(channel),
+            Err(error) => panic!("no channel to {address}: {error:#}"),
+        }
     }
 
     /// Google.

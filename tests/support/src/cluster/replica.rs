@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use serde_json::Value;
 use toml::Table;
 
@@ -30,6 +31,7 @@ pub(crate) struct Replica {
     binary: Option<PathBuf>,
     addresses: BTreeMap<&'static str, SocketAddr>,
     host: Option<Host>,
+    clock_off: TimeDelta,
     client: reqwest::Client,
 }
 
@@ -56,8 +58,14 @@ impl Replica {
             binary,
             addresses,
             host,
+            clock_off: TimeDelta::zero(),
             client,
         })
+    }
+
+    /// From its next start on its clock is wrong by so much.
+    pub(crate) fn clock_off(&mut self, by: TimeDelta) {
+        self.clock_off = by;
     }
 
     pub(crate) fn service(&self) -> Service {
@@ -103,7 +111,7 @@ impl Replica {
         let host = match &self.binary {
             Some(binary) => Host::Child(Child::spawn(binary, &self.file)?),
             None => Host::InProcess(
-                super::host::start(self.service, &self.file)
+                super::host::start(self.service, &self.file, self.clock_off)
                     .await
                     .with_context(|| format!("failed to start {}", self.name))?,
             ),

@@ -50,10 +50,11 @@ fn booking_command(table: &mut Table, wiring: &Wiring) {
     google(table, &wiring.google);
     let Tokens {
         app,
+        operator,
         sync_worker,
         notification,
     } = &wiring.tokens;
-    callers(table, &[app, sync_worker, notification]);
+    callers(table, &[app, operator, sync_worker, notification]);
     sealing(table);
     set(table, "disconnect.look_every", "100ms".into());
     if let Some(operator) = &wiring.operator {

@@ -43,6 +43,7 @@ pub(crate) struct Wiring {
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) app: Token,
+    pub(crate) operator: Token,
     pub(crate) sync_worker: Token,
     pub(crate) notification: Token,
 }
@@ -60,6 +61,7 @@ impl Wiring {
             google: Urls::under(google_base),
             tokens: Tokens {
                 app: Token::random("main-app", "app"),
+                operator: Token::random("operations", "operator"),
                 sync_worker: Token::random("sync-worker", "service"),
                 notification: Token::random("notification", "service"),
             },

@@ -63,6 +63,24 @@ async fn a_message_that_comes_back_early_goes_on_waiting_without_an_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_far_ahead_does_not_hold_a_message_back() {
+    let scratch = Scratch::new().await;
+    let broker = scratch.connected().await;
+    let handler = Script::new(|_: &LinkDue, _| Ok(()));
+    scratch.consume(&broker, &handler);
+    // Due in the year 2100, says the clock of whoever wrote it; it also says that nothing is left to wait.
+    let properties = json!({
+        "type": "link.due",
+        "message_id": "018f0000-0000-7000-8000-000000000001",
+        "headers": { "roomsync-due": 4_102_444_800_000_i64, "roomsync-left": 0 },
+    });
+    let body = serde_json::to_string(&link_due(1)).unwrap();
+    scratch.publish_raw(LinkDue::QUEUE, properties, &body).await;
+    handler.wait_for(1).await;
+    scratch.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_message_is_parked_at_once_with_its_reason() {
     let scratch = Scratch::new().await;
     let broker = scratch.connected().await;

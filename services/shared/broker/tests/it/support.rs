@@ -103,6 +103,13 @@ impl Scratch {
         assert_eq!(routed["routed"], true);
     }
 
+    /// Rejects the first message of a queue, so that the broker parks it itself.
+    pub(crate) async fn reject(&self, queue: &str) {
+        let how = json!({ "count": 1, "ackmode": "reject_requeue_false", "encoding": "auto" });
+        self.call("POST", &format!("queues/{}/{queue}/get", self.name), &how)
+            .await;
+    }
+
     pub(crate) async fn delete(&self, path: &str) {
         self.call("DELETE", path, &json!({})).await;
     }

@@ -7,8 +7,8 @@ use tokio::runtime::Runtime;
 
 use super::{Parts, instance, live, signals::Signals};
 use crate::{
-    Context, Service, ServiceConfig,
-    cli::{Cli, ConfigVerb, Verb},
+    CommandFailure, Context, OwnCommand, Service, ServiceConfig,
+    cli::{ConfigVerb, Line, Order, Verb},
     config::Loaded,
     exit::{self, Failure},
     healthcheck,
@@ -19,7 +19,7 @@ use crate::{
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Answers the command line: `run` (default), `migrate`, `config check`, `config print`,
-/// `healthcheck`. The exit code is 0, 64 for a bad configuration or command line (nothing has been
+/// `healthcheck`, and the service's own command, if it has one. The exit code is 0, 64 for a bad configuration or command line (nothing has been
 /// opened then), 1 for everything else that fails.
 ///
 /// `run` returns once everything is started, or at the shutdown; both are fine.
@@ -31,11 +31,13 @@ where
 {
     // First of all: with two providers linked, rustls panics at its first use otherwise.
     install_crypto();
-    let cli = match Cli::parse(service.name, service.migrate.is_some(), std::env::args_os()) {
-        Ok(cli) => cli,
+    let own = service.own_command.map(|own| (own.describe)());
+    let has_schema = service.migrate.is_some();
+    let line = match Line::parse(service.name, has_schema, own, std::env::args_os()) {
+        Ok(line) => line,
         Err(code) => return code.into(),
     };
-    let outcome = answer(service, &cli, run);
+    let outcome = answer(service, line, run);
     if let Err(failure) = &outcome
         && !matches!(failure, Failure::Logged)
     {
@@ -51,15 +53,26 @@ pub(super) fn install_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
-fn answer<C, F, Fut>(service: Service<C>, cli: &Cli, run: F) -> Result<(), Failure>
+fn answer<C, F, Fut>(service: Service<C>, line: Line, run: F) -> Result<(), Failure>
 where
     C: ServiceConfig,
     F: FnOnce(Context<C>) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
 {
-    let loaded = Loaded::read(service.default_config, cli.config.as_deref(), environment())?;
+    let loaded = Loaded::read(
+        service.default_config,
+        line.config.as_deref(),
+        environment(),
+    )?;
     let config: C = loaded.config()?;
-    match cli.verb() {
+    let verb = match (line.order, service.own_command) {
+        (Order::Verb(verb), _) => verb,
+        (Order::Own(arguments), Some(own)) => {
+            return say(&answer_own(service.name, own, config, arguments)?);
+        }
+        (Order::Own(_), None) => return Err(Failure::Usage("no such command".to_owned())),
+    };
+    match verb {
         Verb::Run => {
             let parts = Parts::new(service.name);
             let instance = parts.instance.clone();
@@ -113,6 +126,26 @@ fn observed<C: ServiceConfig>(
     telemetry.flush();
     runtime.shutdown_timeout(LAST_MOMENTS);
     outcome.map_err(|_| Failure::Logged)
+}
+
+/// Runs the service's own command. The log has warnings only: who calls it reads the answer.
+fn answer_own<C: ServiceConfig>(
+    name: &'static str,
+    own: OwnCommand<C>,
+    config: C,
+    arguments: clap::ArgMatches,
+) -> Result<String, Failure> {
+    let runtime = runtime()?;
+    let (telemetry, outcome) = runtime.block_on(async {
+        let mut telemetry = config.process().telemetry.clone();
+        "warn".clone_into(&mut telemetry.log);
+        let telemetry = Telemetry::install(name, &instance(name), &telemetry)?;
+        let outcome: Result<String, CommandFailure> = (own.answer)(config, arguments).await;
+        anyhow::Ok((telemetry, outcome))
+    })?;
+    telemetry.flush();
+    runtime.shutdown_timeout(LAST_MOMENTS);
+    Ok(outcome?)
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

@@ -128,9 +128,10 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
         tasks,
         soft: soft.clone(),
     };
+    let waits = config.waits();
     let log = Arc::new(ObjectChangedConsumer {
         database: database.clone(),
-        gap_after: config.gap.after,
+        waits,
         metrics: Arc::clone(&metrics),
     });
     let deliveries = Deliveries {
@@ -155,7 +156,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     let gaps = Gaps::new(
         database.clone(),
         booking_command,
-        config.gap.after,
+        waits,
         config.gap.every,
         metrics,
     );

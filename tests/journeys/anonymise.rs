@@ -7,7 +7,11 @@ use roomsync_proto::{
     booking::v1::{Booking, BookingState},
     integration::v1::{DeleteUsersRequest, TenantSettings},
 };
-use roomsync_testkit::{Cluster, SOON, Service, app::instant, eventually};
+use roomsync_testkit::{
+    Cluster, MailServer, NewBooking, SOON, Service,
+    app::{administrator, instant},
+    eventually, found_within,
+};
 
 use crate::{
     disconnect::count,
@@ -125,6 +129,107 @@ async fn persons_leave_ended_bookings_everywhere_and_do_not_come_back() {
     .await;
     let again = scene.listed().await;
     assert_eq!(split(&again).0, past, "nothing was changed");
+    scene.cluster.finish().await;
+}
+
+/// The tables in which any of these words stands, of all services.
+async fn tables_with(cluster: &Cluster, words: &[&str]) -> Vec<String> {
+    let pool = cluster.database().pool();
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%I.%I', table_schema, table_name)::text
+        FROM information_schema.tables
+        WHERE table_schema IN ('booking', 'notification', 'sync')
+        ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .expect("tables");
+    let mut found = Vec::new();
+    for table in tables {
+        for word in words {
+            let query =
+                format!("SELECT count(*) FROM {table} AS it WHERE it::text ILIKE '%{word}%'");
+            if count(cluster, &query).await > 0 {
+                found.push(table.clone());
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Covers B13, B12.
+#[tokio::test]
+async fn nothing_of_a_booking_that_is_over_names_anybody_in_any_table() {
+    let server = MailServer::start().await;
+    let cluster = Cluster::builder("anonymised everywhere")
+        .mails_to(&server)
+        .set(Service::BookingCommand, "anonymise.every", "100ms")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let app = scene.cluster.app();
+    let settings = |anonymise_after_days| TenantSettings {
+        decline_allowed: Some(true),
+        ..storing_titles(anonymise_after_days)
+    };
+    app.put_tenant("acme", true, settings(0)).await;
+    let zoe = scene.colleague("zoe").await;
+    scene.colleague("boss").await;
+    // One of Google's and one of Flexopus', both declined by somebody else, which Zoe gets a mail about.
+    let meeting = scene.meeting(9).titled("Secret plan");
+    zoe.insert_event(meeting).expect("Google takes it");
+    let theirs = scene
+        .wait_booking("Zoe's meeting", tomorrow(9), BookingState::Confirmed)
+        .await;
+    let own = NewBooking::by_user("aquarium", tomorrow(11), "u-zoe");
+    let own = app.book("acme", own).await;
+    for booking in [&theirs, &own] {
+        let declined =
+            app.delete_booking("acme", &booking.booking_id, administrator("u-boss"), false);
+        declined.await.expect("declined");
+    }
+    server.wait_taken(zoe.mail()).await;
+    scene.cluster.calm().await;
+    let words = ["u-zoe", zoe.mail(), "u-boss", "boss@", "Secret plan"];
+    let before = tables_with(&scene.cluster, &words).await;
+    for table in ["bookings", "changes", "history"] {
+        let table = format!("booking.{table}");
+        assert!(before.contains(&table), "{table} of {before:?}");
+    }
+    assert!(
+        before.contains(&"notification.log".to_owned()),
+        "{before:?}"
+    );
+    assert!(!before.contains(&"notification.mails".to_owned()));
+
+    // Days go by.
+    sqlx::query(
+        "UPDATE booking.bookings
+        SET starts_at = starts_at - interval '5 days', ends_at = ends_at - interval '5 days'",
+    )
+    .execute(scene.cluster.database().pool())
+    .await
+    .expect("days go by");
+    app.put_tenant("acme", true, settings(1)).await;
+
+    // The users themselves are the main app's; a token lives for an hour.
+    let stays = [
+        "booking.access_tokens",
+        "booking.user_mails",
+        "booking.users",
+    ];
+    let mut left = Vec::new();
+    let forgotten = found_within(SOON, async || {
+        left = tables_with(&scene.cluster, &words).await;
+        (left == stays).then_some(())
+    });
+    assert!(forgotten.await.is_some(), "{left:?}");
+    let told = app.history("acme", &own.booking_id).await;
+    assert!(
+        !told.expect("ListHistory").is_empty(),
+        "what happened stays"
+    );
     scene.cluster.finish().await;
 }
 

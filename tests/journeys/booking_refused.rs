@@ -1,7 +1,7 @@
-//! What `CreateBooking` refuses, and what Google refuses.
+//! What `CreateBooking` refuses, and what the room does. What Google refuses is in `booking_google.rs`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use google_sim::{Fault, Operation, PushEffect, PushFault};
+use google_sim::{Operation, PushEffect, PushFault};
 use roomsync_process::grpc;
 use roomsync_proto::{
     booking::v1::{BookingState, CreateBookingRequest, create_booking_request::Booker},
@@ -11,7 +11,7 @@ use roomsync_testkit::{NewBooking, app::window};
 use tonic::Status;
 
 use crate::{
-    booking_user::{event_of, live},
+    booking_user::event_of,
     scene::{Scene, tomorrow},
 };
 
@@ -150,30 +150,5 @@ async fn a_room_that_declines_rejects_the_booking_and_the_event_goes() {
     })
     .await;
     google.clear_push_faults();
-    scene.cluster.finish().await;
-}
-
-/// Covers D1.
-#[tokio::test]
-async fn what_google_refuses_is_rejected_at_once_and_leaves_nothing() {
-    let scene = Scene::new("google refuses").await;
-    let google = scene.cluster.google();
-    for reason in [
-        "requiredAccessLevel",
-        "insufficientPermissions",
-        "forbidden",
-    ] {
-        google.add_fault(Fault::answer(403, reason).on(Operation::Insert));
-        let answer = scene
-            .cluster
-            .app()
-            .create_booking("acme", by_ana(tomorrow(9)))
-            .await;
-        let booking = answer.expect("CreateBooking").booking.expect("a booking");
-        assert_eq!(booking.state(), BookingState::Rejected, "{reason}");
-        assert_eq!(booking.cause, "REFUSED", "{reason}");
-    }
-    let events = google.events(scene.ana.mail()).expect("a calendar");
-    assert!(live(&events).is_empty(), "{events:?}");
     scene.cluster.finish().await;
 }

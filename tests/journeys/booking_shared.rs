@@ -7,7 +7,7 @@ use roomsync_testkit::NewBooking;
 use crate::{
     booking_user::event_of,
     connect::{linked, unconnected},
-    scene::{Watched as _, tomorrow, whose},
+    scene::{Watched as _, at, tomorrow, whose},
 };
 
 /// Covers R25, R29, R30, R31, D3.
@@ -40,7 +40,21 @@ async fn by_consent_the_user_is_a_guest_who_may_change_the_event() {
     );
     let inserted = google.calls(Operation::Insert);
     assert_eq!(inserted.len(), 1);
+    // Who reads mail elsewhere sees the event only so.
+    let mails = inserted[0].query.get("sendUpdates");
+    assert_eq!(mails.map(String::as_str), Some("all"));
     room.wait_booking("the stream tells it", tomorrow(9), BookingState::Confirmed)
         .await;
+
+    // A guest who may modify it moves it; the simulator moves it where it was made.
+    let shared = organisation.org.user(organizer);
+    shared
+        .move_event(&event_of(&booking), at(14), at(15))
+        .expect("moved");
+    let moved = room
+        .wait_booking("the moved one", tomorrow(14), BookingState::Confirmed)
+        .await;
+    assert_eq!(moved.booking_id, booking.booking_id);
+    assert_eq!(whose(&moved), "u-ana");
     cluster.finish().await;
 }

@@ -31,6 +31,18 @@ async fn nothing_is_asked_for_that_was_not_promised() {
         .collect();
     let expected = [scopes::USERS_READONLY, scopes::CALENDARS_READONLY];
     assert_eq!(optional, expected.map(|scope| (scope, false)));
+    // What is to be copied into the Admin console: for the operator's service account, and for one of their own.
+    let operator = &cluster.operator().account;
+    assert_eq!(options.delegation_client_id, operator.client_id);
+    assert_eq!(options.delegation_scopes, [scopes::EVENTS_OWNED]);
+    let of_key = [
+        scopes::EVENTS,
+        scopes::RESOURCES_READONLY,
+        scopes::EVENTS_OWNED,
+        scopes::APP_CREATED,
+        scopes::CALENDARS_READONLY,
+    ];
+    assert_eq!(options.key_scopes, of_key);
 
     let begun = app
         .begin_connect("acme", organisation.admin.mail())

@@ -1,6 +1,7 @@
 //! One tenant can never reach another's organisation, though both trust the operator's one service account.
 
-use google_sim::UserControl;
+use google_sim::{Role, UserControl};
+use roomsync_proto::integration::v1::LinkState;
 use roomsync_testkit::{Cluster, NewBooking, Organisation};
 
 use crate::{
@@ -80,5 +81,32 @@ async fn people_of_another_domain_of_the_same_organisation_are_its_own() {
         is_acted_for(&cluster, &eva),
         "the Directory says whose she is"
     );
+    cluster.finish().await;
+}
+
+/// Covers D21, R46.
+#[tokio::test]
+async fn a_room_of_another_organisation_is_linked_by_nobody_else() {
+    let (cluster, organisation) = unconnected("rooms of others").await;
+    let app = cluster.app();
+    let admin = organisation.admin.mail();
+    app.connect_by_consent("acme", admin)
+        .await
+        .expect("connected");
+    let victims = Organisation::given(cluster.google(), "victim.example");
+    let board = victims.given_room("Board");
+    // Even if its calendar could be read.
+    board.share(admin, Role::Writer).expect("shared");
+
+    app.given_object("acme", "vault").await;
+    let link = app.link_object("acme", "vault", board.mail()).await;
+    let failed = app
+        .wait_link("it fails", "acme", &link.link_id, |link| {
+            link.state() == LinkState::Failed
+        })
+        .await;
+    assert_eq!(failed.reason, "NOT_IN_ORGANISATION");
+    let offered = app.list_resources("acme", "").await;
+    assert!(offered.expect("ListResources").is_empty());
     cluster.finish().await;
 }

@@ -83,3 +83,31 @@ async fn of_many_who_want_one_slot_exactly_one_gets_it() {
     .await;
     scene.cluster.finish().await;
 }
+
+/// Whatever our code gets wrong: the database itself lets one booking have a slot.
+///
+/// Covers B7.
+#[tokio::test]
+async fn no_row_holds_a_slot_that_another_one_holds() {
+    let scene = Scene::new("held by a constraint").await;
+    let new = NewBooking::by_user("aquarium", tomorrow(9), "u-ana");
+    scene.cluster.app().book("acme", new).await;
+    let another = sqlx::query(
+        "INSERT INTO booking.bookings
+        SELECT (jsonb_populate_record(taken, jsonb_build_object(
+            'booking_id', gen_random_uuid(),
+            'event_id', 'another',
+            'held', tstzrange(starts_at + interval '59 minutes', ends_at + interval '59 minutes')
+        ))).*
+        FROM booking.bookings AS taken
+        WHERE held IS NOT NULL",
+    );
+    let refused = another.execute(scene.cluster.database().pool()).await;
+    let refused = refused.expect_err("the slot is held");
+    let refused = refused.as_database_error().expect("PostgreSQL's answer");
+    assert_eq!(
+        refused.constraint(),
+        Some("bookings_tenant_id_object_id_held_excl")
+    );
+    scene.cluster.finish().await;
+}

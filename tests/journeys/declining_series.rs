@@ -1,7 +1,7 @@
 //! Dates of a series are declined from Flexopus: one of them, or all that are still to come.
 
 use chrono::TimeDelta;
-use google_sim::{Answer, NewEvent, instance_id};
+use google_sim::{Answer, Effect, Fault, NewEvent, Operation, instance_id};
 use roomsync_proto::booking::v1::{Booking, BookingState};
 use roomsync_testkit::app::bookings::user;
 use tonic::Code;
@@ -72,6 +72,45 @@ async fn a_series_is_declined_with_the_dates_that_answered_for_themselves() {
         "sequence",
     ] {
         assert_eq!(after[field], before[field], "{field}");
+    }
+    weekly.scene.cluster.finish().await;
+}
+
+/// Covers R62, D25.
+#[tokio::test]
+async fn a_series_is_declined_whatever_fails_halfway() {
+    let weekly = Weekly::new("a series declined in trouble").await;
+    let scene = &weekly.scene;
+    allow(scene, true).await;
+    weekly.given_afternoon(2).await;
+    let google = scene.cluster.google();
+    let room = &scene.room.room;
+    let away = || Fault::answer(503, "backendError");
+    for fault in [
+        // The series itself, then the list of what is left of it, then the date that answers for itself.
+        Fault::next(Effect::CommitThenClose).on(Operation::Patch),
+        away().on(Operation::Instances),
+        Fault::next(Effect::CloseConnection).on(Operation::Instances),
+        away().on(Operation::Patch).after(1),
+        Fault::answer(412, "conditionNotMet")
+            .on(Operation::Patch)
+            .after(1),
+    ] {
+        google.add_fault(fault.of_calendar(room.mail()));
+    }
+    let app = scene.cluster.app();
+    let asked = app.delete_booking("acme", &weekly.bookings[1].booking_id, user("u-ana"), true);
+    asked.await.expect("declined, if later");
+
+    scene.wait_starts("none is left", &[]).await;
+    for booking in &weekly.bookings {
+        let is_ended = |it: &Booking| said(it) == (BookingState::Removed, "DECLINED");
+        app.wait_booking("declined", "acme", &booking.booking_id, is_ended)
+            .await;
+    }
+    for number in 0..5 {
+        let answer = room.answer(&instance_id(&weekly.id, &date(number)));
+        assert_eq!(answer, Some(Answer::Declined), "date {number}");
     }
     weekly.scene.cluster.finish().await;
 }

@@ -1,7 +1,7 @@
 //! Ending a connection: what is removed, what is kept, and that nothing is changed in Google.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use google_sim::{NewEvent, Operation};
+use google_sim::{Effect, Fault, NewEvent, Operation};
 use roomsync_domain::{Clock as _, SystemClock};
 use roomsync_process::grpc;
 use roomsync_proto::integration::v1::{
@@ -228,6 +228,93 @@ async fn connecting_again_verifies_the_kept_addresses_and_imports_again() {
         .await,
         0
     );
+    scene.cluster.finish().await;
+}
+
+/// Covers R79, R80.
+#[tokio::test]
+async fn google_in_trouble_holds_up_disconnecting_and_changes_nothing_of_it() {
+    let cluster = Cluster::builder("disconnect in trouble")
+        .offering_consent()
+        .start()
+        .await;
+    let scene = consented(cluster).await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    scene.given_meeting(9).await;
+    let before = google.events(scene.ana.mail()).expect("events");
+    for operation in [Operation::Stop, Operation::Revoke] {
+        for fault in [
+            Fault::answer(503, "backendError"),
+            Fault::answer(429, "rateLimitExceeded"),
+            Fault::next(Effect::Html502),
+            Fault::next(Effect::CloseConnection),
+            // It is done, and who asks again is told that there is nothing to do.
+            Fault::next(Effect::CommitThenClose),
+        ] {
+            google.add_fault(fault.on(operation));
+        }
+    }
+
+    app.disconnect("acme").await.expect("Disconnect");
+    wait_connection(app, ConnectionState::Disconnected).await;
+    assert!(google.channels().is_empty());
+    assert!(google.consents().is_empty(), "{:?}", google.consents());
+    let done = |operation| {
+        let calls = google.calls(operation);
+        calls.iter().map(|call| call.number).max().expect("calls")
+    };
+    let revoked = google.calls(Operation::Revoke);
+    assert!(revoked.len() > 5, "{revoked:?}");
+    assert!(done(Operation::Stop) < revoked[0].number, "channels first");
+    scene.wait_count("no booking", 0).await;
+    assert_eq!(google.events(scene.ana.mail()).expect("events"), before);
+    scene.cluster.finish().await;
+}
+
+/// Covers R79, R80.
+#[tokio::test]
+async fn a_google_that_stays_away_keeps_nobody_connected() {
+    let cluster = Cluster::builder("disconnect without google")
+        .offering_consent()
+        .set(Service::BookingCommand, "disconnect.force_after", "2s")
+        .start()
+        .await;
+    let scene = consented(cluster).await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    scene.given_meeting(9).await;
+    google.add_fault(
+        Fault::answer(503, "backendError")
+            .on(Operation::Revoke)
+            .always(),
+    );
+
+    app.disconnect("acme").await.expect("Disconnect");
+    wait_connection(app, ConnectionState::Disconnected).await;
+    assert!(google.calls(Operation::Revoke).len() > 1, "it was tried");
+    scene.wait_count("no booking", 0).await;
+    let secrets = "SELECT count(*) FROM booking.connections WHERE sealed_key IS NOT NULL";
+    assert_eq!(count(&scene.cluster, secrets).await, 0);
+    scene.cluster.finish().await;
+}
+
+/// Covers R79, R80.
+#[tokio::test]
+async fn what_google_refuses_for_good_ends_by_itself() {
+    let cluster = Cluster::builder("disconnect refused")
+        .offering_consent()
+        .start()
+        .await;
+    let scene = consented(cluster).await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    scene.given_meeting(9).await;
+    google.add_fault(Fault::answer(403, "forbidden").on(Operation::Stop).always());
+    google.add_fault(Fault::answer(400, "invalid_token").on(Operation::Revoke));
+
+    app.disconnect("acme").await.expect("Disconnect");
+    wait_connection(app, ConnectionState::Disconnected).await;
+    assert_eq!(google.channels().len(), 1, "its pushes are dropped");
+    assert_eq!(google.calls(Operation::Revoke).len(), 1);
+    scene.wait_count("no booking", 0).await;
     scene.cluster.finish().await;
 }
 

@@ -147,6 +147,8 @@ async fn a_devices_booking_names_devices() {
     let first = said("device d-1", BookingState::Requested, "");
     let last = said("device d-2", BookingState::Removed, "DECLINED");
     assert_eq!((told.first(), told.last()), (Some(&first), Some(&last)));
+    let taken = said("google", BookingState::Confirmed, "");
+    assert!(told.contains(&taken), "{told:?}");
     scene.cluster.finish().await;
 }
 

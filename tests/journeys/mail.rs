@@ -6,9 +6,9 @@ use roomsync_proto::{
     integration::v1::{ConnectionState, TenantSettings},
 };
 use roomsync_testkit::{
-    Cluster, MailServer, NewBooking, SOON,
+    Cluster, MailServer, NewBooking, SOON, Service,
     app::{administrator, user},
-    smtp::{Mail, Reply},
+    smtp::{Encryption, Mail, Reply},
 };
 
 use crate::{
@@ -16,10 +16,14 @@ use crate::{
     weekly::Weekly,
 };
 
-/// A scene whose mails go to a server, in this language.
+/// A scene whose mails go to a server that takes them encrypted only, in this language.
 async fn telling(name: &str, locale: &str) -> (Scene, MailServer) {
-    let server = MailServer::start().await;
-    let cluster = Cluster::builder(name).mails_to(&server).start().await;
+    let server = MailServer::encrypting(Encryption::StartTls).await;
+    let cluster = Cluster::builder(name)
+        .mails_to(&server)
+        .set(Service::Notification, "mail.gather", "2s")
+        .start()
+        .await;
     let scene = Scene::with(cluster).await;
     let settings = TenantSettings {
         decline_allowed: Some(true),
@@ -37,6 +41,7 @@ async fn sent(scene: Scene, server: &MailServer) -> Vec<Mail> {
     let mails = server.everything();
     for mail in &mails {
         assert!(!mail.to.ends_with("calendar.google.com"), "{mail:#?}");
+        assert!(mail.encrypted, "{mail:#?}");
     }
     mails
 }
@@ -93,6 +98,33 @@ async fn a_room_that_declines_a_whole_series_is_one_mail() {
     );
     says(&mail, &["several dates of the series"]);
     assert_eq!(sent(series.scene, &server).await, [mail]);
+}
+
+/// Covers B11, D26.
+#[tokio::test]
+async fn who_loses_several_bookings_of_a_room_is_told_in_one_mail() {
+    let (scene, server) = telling("a closed room", "de").await;
+    let bob = scene.colleague("bob").await;
+    let of_ana = [9, 11, 13].map(|hour| scene.ana.insert_event(scene.meeting(hour)));
+    let of_bob = bob.insert_event(scene.meeting(15));
+    scene
+        .wait_starts("all four", &[9, 11, 13, 15].map(tomorrow))
+        .await;
+    // Whoever keeps the room closes it, one booking after the other.
+    for event in of_ana.into_iter().chain([of_bob]) {
+        let event = event.expect("Google takes it");
+        let closed = scene.room.room.respond(&event, Answer::Declined);
+        closed.expect("declined");
+    }
+    scene.wait_count("nothing is left", 0).await;
+
+    let mail = server.wait_taken(scene.ana.mail()).await;
+    assert_eq!(mail.subject, "Nicht mehr gebucht: aquarium, 3 Termine");
+    let dates = mail.body.lines().filter(|line| line.starts_with("- "));
+    assert_eq!(dates.count(), 3, "{mail:#?}");
+    let of_bob = server.wait_taken(bob.mail()).await;
+    says(&of_bob, &["Wann: ", "hat Ihren Termin in Google abgelehnt"]);
+    assert_eq!(sent(scene, &server).await.len(), 2);
 }
 
 /// Covers B11.

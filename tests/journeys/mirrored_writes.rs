@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use google_sim::{Answer, NewEvent, NewRoom, Settings};
+use google_sim::{Answer, Effect, Fault, NewEvent, NewRoom, Operation, Settings};
 use roomsync_proto::booking::v1::{Booking, BookingState};
-use roomsync_testkit::{NewBooking, SOON, found_within};
+use roomsync_testkit::{LinkedRoom, NewBooking, SOON, found_within};
 
 use crate::scene::{Scene, Watched as _, at, start, tomorrow, whose};
 
@@ -53,7 +53,7 @@ async fn somebody_in_google_is_faster() {
     // Bob's meeting stands on the room's calendar, and nobody has told us yet.
     let bob = scene.colleague("bob").await;
     let google = scene.cluster.google();
-    let held = google.hold(google_sim::Operation::List, scene.room.room.mail());
+    let held = google.hold(Operation::List, scene.room.room.mail());
     let theirs = NewEvent::timed(tomorrow(9), tomorrow(10)).in_room(scene.room.room.mail());
     let theirs = bob.insert_event(theirs).expect("Google takes it");
     let answered = scene.room.room.wait_answered(&theirs, SOON).await;
@@ -85,12 +85,7 @@ async fn somebody_in_google_is_faster() {
 #[tokio::test]
 async fn a_booker_without_the_right_to_book_the_room_is_counted() {
     let scene = Scene::new("without the right").await;
-    let room = NewRoom {
-        bookable_by_everyone: false,
-        ..NewRoom::named("Board")
-    };
-    let room = scene.room.organisation.org.add_room(room).expect("a room");
-    let board = scene.link("board", room).await;
+    let board = given_board(&scene).await;
 
     let new = NewBooking::by_user("board", tomorrow(9), "u-ana");
     let answer = scene.cluster.app().create_booking("acme", new).await;
@@ -103,6 +98,97 @@ async fn a_booker_without_the_right_to_book_the_room_is_counted() {
     wait_taken_back(&scene, &event(&booking)).await;
     assert_eq!(declined_while_free(&scene, &board.link.link_id).await, 1);
     board.wait_count("nothing is booked", 0).await;
+    scene.cluster.finish().await;
+}
+
+/// A room that accepts nobody: it declines although it is free.
+async fn given_board(scene: &Scene) -> LinkedRoom {
+    let room = NewRoom {
+        bookable_by_everyone: false,
+        ..NewRoom::named("Board")
+    };
+    let room = scene.room.organisation.org.add_room(room).expect("a room");
+    scene.link("board", room).await
+}
+
+/// Covers D1, B6.
+#[tokio::test]
+async fn an_event_is_taken_back_whatever_google_answers_meanwhile() {
+    let scene = Scene::new("taken back in troubles").await;
+    given_board(&scene).await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    let faults = [
+        Fault::answer(412, "conditionNotMet"),
+        Fault::answer(503, "backendError"),
+        Fault::answer(401, "authError"),
+        Fault::next(Effect::CommitThenClose),
+        Fault::next(Effect::CloseConnection),
+        Fault::next(Effect::Html502),
+        Fault::answer(429, "rateLimitExceeded"),
+    ];
+    for (hour, fault) in (8..).zip(faults) {
+        google.add_fault(fault.clone().on(Operation::Delete));
+        let new = NewBooking::by_user("board", tomorrow(hour), "u-ana");
+        let answer = app.create_booking("acme", new).await;
+        let booking = answer.expect("CreateBooking").booking.expect("a booking");
+        let told = (booking.state(), booking.cause.as_str());
+        let expected = (BookingState::Rejected, "ROOM_DECLINED_WHILE_FREE");
+        assert_eq!(told, expected, "{fault:?}");
+        wait_taken_back(&scene, &event(&booking)).await;
+        scene.cluster.calm().await;
+        let after = app.booking("acme", &booking.booking_id).await;
+        assert!(!after.expect("GetBooking").event_kept, "{fault:?}");
+    }
+
+    // What Google does not let us delete stays, and it is said.
+    let never = Fault::answer(403, "forbidden").on(Operation::Delete);
+    google.add_fault(never);
+    let new = NewBooking::by_user("board", tomorrow(20), "u-ana");
+    let answer = app.create_booking("acme", new).await;
+    let booking = answer.expect("CreateBooking").booking.expect("a booking");
+    let is_told = |booking: &Booking| booking.event_kept;
+    app.wait_booking("kept", "acme", &booking.booking_id, is_told)
+        .await;
+    let copy = scene.ana.event(&event(&booking)).expect("her event");
+    assert_eq!(copy["status"], "confirmed");
+    scene.cluster.finish().await;
+}
+
+/// Covers D1, R7, R31.
+#[tokio::test]
+async fn an_event_that_gets_a_guest_while_it_is_taken_back_is_kept() {
+    let scene = Scene::new("a guest in between").await;
+    given_board(&scene).await;
+    let bob = scene.colleague("bob").await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    let held = google.hold_any(Operation::Delete);
+    let new = NewBooking::by_user("board", tomorrow(9), "u-ana");
+    let answer = app.create_booking("acme", new).await;
+    let booking = answer.expect("CreateBooking").booking.expect("a booking");
+    assert_eq!(booking.state(), BookingState::Rejected);
+    let event = event(&booking);
+
+    // It was looked at, and is about to be deleted.
+    held.wait_until_reached().await;
+    let copy = scene.ana.event(&event).expect("her event");
+    let mut guests = copy["attendees"].as_array().expect("guests").clone();
+    guests.push(serde_json::json!({ "email": bob.mail() }));
+    let changed = scene
+        .ana
+        .patch_event(&event, serde_json::json!({ "attendees": guests }));
+    changed.expect("invited");
+    held.release();
+
+    let is_told = |booking: &Booking| booking.event_kept;
+    app.wait_booking("kept", "acme", &booking.booking_id, is_told)
+        .await;
+    for person in [&scene.ana, &bob] {
+        let copy = person.event(&event).expect("a copy");
+        assert_eq!(copy["status"], "confirmed", "it is Ana's and Bob's");
+    }
+    let refused = google.calls(Operation::Delete);
+    let statuses: Vec<_> = refused.iter().map(|call| call.status).collect();
+    assert_eq!(statuses, [Some(412)]);
     scene.cluster.finish().await;
 }
 

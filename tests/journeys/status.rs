@@ -1,9 +1,9 @@
 //! The status page's data.
 
-use google_sim::{Answer, NewRoom};
+use google_sim::{Answer, Fault, NewRoom, Operation};
 use roomsync_proto::{
     booking::v1::BookingState,
-    integration::v1::{ConnectionState, ConnectionWay},
+    integration::v1::{ConnectionState, ConnectionWay, Link, LinkState},
 };
 use roomsync_testkit::{Cluster, NewBooking, Organisation, Service, app::instant};
 
@@ -67,11 +67,49 @@ async fn the_status_says_how_a_tenant_is_connected_and_what_needs_looking_after(
         })
         .await;
     assert_eq!((status.linked_objects, status.not_verified), (3, 1));
-    assert_eq!(status.not_verified_links[0].object_id, "typo");
+    let [typo] = status.not_verified_links.as_slice() else {
+        panic!("one of them: {status:?}");
+    };
+    assert_eq!(
+        (typo.object_id.as_str(), typo.resource_email.as_str()),
+        ("typo", "nobody@resource.calendar.google.com")
+    );
+    assert_eq!(typo.state(), LinkState::Failed);
+    assert!(instant(typo.last_attempt_at.as_ref()).is_some());
+    assert_eq!(status.domain, "acme.example");
+    // One that waits for Google is listed as well, as such.
+    let away = Fault::answer(503, "backendError").on(Operation::ResourcesList);
+    scene.cluster.google().add_fault(away.always());
+    let late = NewRoom::named("Late");
+    let late = organisation.org.add_room(late).expect("a room");
+    app.given_object("acme", "late").await;
+    let late = app.link_object("acme", "late", late.mail()).await;
+    app.wait_for("the pending one is listed", async || {
+        let status = app.connection_status("acme").await?;
+        let mut listed = status.not_verified_links.iter();
+        let is_late = |it: &&Link| it.link_id == late.link_id;
+        let waits = listed.find(is_late).is_some_and(|it| {
+            it.state() == LinkState::Pending && it.reason == "GOOGLE_UNAVAILABLE"
+        });
+        Ok((waits && status.not_verified == 2 && status.linked_objects == 4).then_some(()))
+    })
+    .await;
+    scene.cluster.google().clear_faults();
+    app.wait_imported("acme", &late.link_id).await;
+    let acknowledged = app.acknowledge("acme", &late.link_id).await;
+    acknowledged.expect("AcknowledgeReset");
+    let status = app.connection_status("acme").await.expect("a status");
+    assert_eq!((status.linked_objects, status.not_verified), (4, 1));
     assert!(status.last_change_at.is_some() && status.last_check_at.is_some());
     assert_eq!((status.undecided, status.declined_while_free), (0, 0));
 
-    // A room that somebody answers for: nobody has.
+    counts_what_nobody_answered(&scene).await;
+    scene.cluster.finish().await;
+}
+
+/// A room that somebody answers for: nobody has, and then somebody does.
+async fn counts_what_nobody_answered(scene: &Scene) {
+    let app = scene.cluster.app();
     scene
         .room
         .room
@@ -95,5 +133,4 @@ async fn the_status_says_how_a_tenant_is_connected_and_what_needs_looking_after(
         .await;
     let status = app.connection_status("acme").await.expect("a status");
     assert_eq!(status.undecided, 0);
-    scene.cluster.finish().await;
 }

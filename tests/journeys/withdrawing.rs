@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use google_sim::{Operation, Settings};
+use google_sim::{Effect, Fault, Operation, Settings};
 use roomsync_proto::booking::v1::{Booking, BookingState};
 use roomsync_testkit::{
     NewBooking, SOON,
@@ -77,6 +77,40 @@ async fn withdrawn_before_the_room_answered_it_leaves_no_event() {
         .await
         .expect("asking again is no fault");
     assert_eq!(said(&again), (BookingState::Rejected, "WITHDRAWN"));
+    scene.wait_count("no booking", 0).await;
+    scene.cluster.finish().await;
+}
+
+/// Covers D24, B6.
+#[tokio::test]
+async fn whatever_fails_while_it_is_taken_back_it_leaves_no_event() {
+    let scene = Scene::at_google("withdrawn in trouble", thinking).await;
+    let (app, google) = (scene.cluster.app(), scene.cluster.google());
+    let faults = [
+        Fault::answer(401, "authError"),
+        Fault::answer(403, "userRateLimitExceeded"),
+        Fault::answer(409, "conflict"),
+        Fault::answer(412, "conditionNotMet"),
+        Fault::answer(503, "backendError"),
+        Fault::next(Effect::CloseConnection),
+        Fault::next(Effect::CommitThenClose),
+    ];
+    for fault in faults {
+        let booking = asked(&scene).await;
+        assert_eq!(booking.state(), BookingState::Pending, "{fault:?}");
+        google.add_fault(fault.clone().on(Operation::Delete));
+        let withdrawn = app.delete_booking("acme", &booking.booking_id, user("u-ana"), false);
+        let withdrawn = withdrawn.await.expect("withdrawn");
+        let expected = (BookingState::Rejected, "WITHDRAWN");
+        assert_eq!(said(&withdrawn), expected, "{fault:?}");
+        let event = booking.booking_id.replace('-', "");
+        let gone = found_within(SOON, async || {
+            let copy = scene.ana.event(&event).expect("her copy");
+            (copy["status"] == "cancelled").then_some(())
+        });
+        assert!(gone.await.is_some(), "{fault:?} left an event");
+    }
+    wait_no_event(&scene).await;
     scene.wait_count("no booking", 0).await;
     scene.cluster.finish().await;
 }

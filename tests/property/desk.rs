@@ -264,7 +264,10 @@ impl<'a> Desk<'a> {
 fn is_too_late(answer: &Result<CreateBookingResponse, Status>) -> bool {
     let Err(status) = answer else { return false };
     status.code() == Code::DeadlineExceeded
-        || grpc::reason(status).as_deref() == Some("DATABASE_UNAVAILABLE")
+        || matches!(
+            grpc::reason(status).as_deref(),
+            Some("DATABASE_UNAVAILABLE" | "OBJECT_BUSY")
+        )
 }
 
 /// The state, and why.

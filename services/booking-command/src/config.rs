@@ -120,6 +120,9 @@ pub struct BookingsConfig {
     /// A room that has not answered for so long leaves its booking undecided.
     #[serde(with = "humantime_serde")]
     pub undecided_after: Duration,
+    /// How long it is remembered that Google does not know a booker.
+    #[serde(with = "humantime_serde")]
+    pub unknown_for: Duration,
     /// How often bookings are looked for whose room has not answered.
     #[serde(with = "humantime_serde")]
     pub look_every: Duration,
@@ -233,6 +236,7 @@ impl ServiceConfig for Config {
             ("cleanup", "keep_requests", self.cleanup.keep_requests),
             ("bookings", "give_up_after", self.bookings.give_up_after),
             ("bookings", "undecided_after", self.bookings.undecided_after),
+            ("bookings", "unknown_for", self.bookings.unknown_for),
             ("bookings", "look_every", self.bookings.look_every),
             ("bookings", "claim", self.bookings.claim),
             ("bookings", "ask_again_every", self.bookings.ask_again_every),
@@ -320,6 +324,7 @@ mod tests {
     #[case("ROOMSYNC__LINKS__PENDING_FOR", "0s", "links.pending_for")]
     #[case("ROOMSYNC__LINKS__LOOK_EVERY", "0s", "links.look_every")]
     #[case("ROOMSYNC__BOOKINGS__LOOK_EVERY", "0s", "bookings.look_every")]
+    #[case("ROOMSYNC__BOOKINGS__UNKNOWN_FOR", "0s", "bookings.unknown_for")]
     #[case(
         "ROOMSYNC__BOOKINGS__ASK_AGAIN_EVERY",
         "0s",

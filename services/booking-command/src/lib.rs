@@ -118,16 +118,17 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
     }
     let lender = Lender::new(database.clone(), google, ring, config.budget).offering(offers);
     let watch = watch::Watch::default();
+    let writer = writing::Writer {
+        database: database.clone(),
+        lender: lender.clone(),
+        config: config.bookings,
+    };
     let desk = bookings::Desk {
         database: database.clone(),
         lender: lender.clone(),
         watch: watch.clone(),
         turns: bookings::turns::Turns::default(),
-        writer: writing::Writer {
-            database: database.clone(),
-            lender: lender.clone(),
-            config: config.bookings,
-        },
+        writer: writer.clone(),
         config: config.bookings,
         spawner: spawner.clone(),
     };
@@ -167,7 +168,7 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
             shutdown,
         ),
     );
-    jobs(&spawner, &config, &database, &lender, watch, &soft);
+    jobs(&spawner, &config, &writer, watch, &soft);
     let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
     spawner.spawn("relay", relay);
     spawner.spawn(
@@ -182,11 +183,11 @@ pub async fn run(ctx: Context<Config>) -> anyhow::Result<()> {
 fn jobs(
     spawner: &Spawner,
     config: &Config,
-    database: &Database,
-    lender: &Lender,
+    writer: &writing::Writer,
     watch: watch::Watch,
     soft: &CancellationToken,
 ) {
+    let (database, lender) = (&writer.database, &writer.lender);
     spawner.spawn("watch", watch.run(database.clone(), soft.clone()));
     spawner.spawn(
         "looks",
@@ -211,7 +212,7 @@ fn jobs(
     spawner.spawn(
         "disconnect",
         access::disconnect::run(
-            lender.clone(),
+            writer.clone(),
             config.disconnect,
             config.module,
             soft.clone(),

@@ -60,7 +60,7 @@ pub(crate) fn public(
     let display = DisplayRpc::new(
         database.clone(),
         desk.watch.clone(),
-        spawner,
+        spawner.clone(),
         shutdown.soft(),
     );
     let routes = Routes::new(BookingServiceServer::new(Bookings::new(desk)))
@@ -76,6 +76,7 @@ pub(crate) fn public(
         .add_service(PeopleServiceServer::new(PeopleRpc::new(database.clone())))
         .add_service(ConnectionServiceServer::new(ConnectionRpc::new(
             lender.clone(),
+            spawner,
         )))
         .add_service(LinkServiceServer::new(LinkRpc::new(
             database.clone(),

@@ -8,7 +8,7 @@ use roomsync_process::{ConfigError, ProcessConfig, ServiceConfig, grpc};
 use roomsync_sealing::{Keyring, SealingConfig};
 use serde::Deserialize;
 
-use crate::{mail::config::MailConfig, webhooks::address::Policy};
+use crate::{log::append::Waits, mail::config::MailConfig, webhooks::address::Policy};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,6 +126,16 @@ pub struct LogConfig {
     pub cleanup_batch: i64,
 }
 
+impl Config {
+    /// How long what comes of a change waits.
+    pub fn waits(&self) -> Waits {
+        Waits {
+            gap: self.gap.after,
+            mails: self.mail.gather,
+        }
+    }
+}
+
 impl ServiceConfig for Config {
     fn process(&self) -> &ProcessConfig {
         &self.process
@@ -228,6 +238,7 @@ mod tests {
     #[case("ROOMSYNC__LOG__KEEP_MAILS", "0s", "log.keep_mails")]
     #[case("ROOMSYNC__MAIL__TIMEOUT", "0s", "mail.timeout")]
     #[case("ROOMSYNC__MAIL__PATIENCE", "23h", "mail.patience")]
+    #[case("ROOMSYNC__MAIL__GATHER", "11m", "mail.gather")]
     fn a_value_that_cannot_be_used_is_named(
         #[case] variable: &str,
         #[case] value: &str,

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
-    log::append::{self, Change, Outcome, interval as sql_interval},
+    log::append::{self, Change, Outcome, Waits, interval as sql_interval},
     metrics::Metrics,
     stream::convert,
 };
@@ -33,7 +33,7 @@ const CLAIM: i64 = 20;
 pub struct Gaps {
     database: Database,
     booking_command: BookingServiceClient<grpc::Channel>,
-    after: Duration,
+    waits: Waits,
     every: Duration,
     metrics: Arc<Metrics>,
 }
@@ -64,11 +64,11 @@ pub enum GapError {
 }
 
 impl Gaps {
-    /// Looks every `every` for gaps older than `after`.
+    /// Looks every `every` for gaps that have waited.
     pub fn new(
         database: Database,
         booking_command: grpc::Channel,
-        after: Duration,
+        waits: Waits,
         every: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -76,7 +76,7 @@ impl Gaps {
         Self {
             database,
             booking_command,
-            after,
+            waits,
             every,
             metrics,
         }
@@ -154,17 +154,17 @@ impl Gaps {
 
     async fn append(&self, tenant: &TenantId, change: &ObjectChange) -> Result<(), GapError> {
         let body = convert::message(tenant, change)?;
-        let (change, after) = (
+        let (change, waits) = (
             &Change {
                 change_id: change.change_id.clone(),
                 body,
             },
-            self.after,
+            self.waits,
         );
         let outcome = self
             .database
             .tx("append_fetched", |tx| {
-                Box::pin(append::append(tx, change, after))
+                Box::pin(append::append(tx, change, waits))
             })
             .await?;
         if let Outcome::Appended(entries) = outcome {
@@ -177,11 +177,11 @@ impl Gaps {
     /// that does not would otherwise never hear of this object again.
     async fn give_up(&self, tenant: &TenantId, gap: &Gap) -> Result<(), GapError> {
         let object: &ObjectId = &gap.object_id.parse()?;
-        let after = self.after;
+        let waits = self.waits;
         let entries = self
             .database
             .tx("skip_gap", |tx| {
-                Box::pin(append::skip_to_oldest_held(tx, tenant, object, after))
+                Box::pin(append::skip_to_oldest_held(tx, tenant, object, waits))
             })
             .await?;
         self.metrics.gap_given_up();
@@ -212,7 +212,7 @@ impl Gaps {
             ) due
             WHERE o.tenant_id = due.tenant_id AND o.object_id = due.object_id
             RETURNING o.tenant_id, o.object_id, o.last_version",
-            sql_interval(self.after),
+            sql_interval(self.waits.gap),
             CLAIM,
         )
         .fetch_all(self.database.pool());

@@ -146,9 +146,10 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
         tasks,
         soft: soft.clone(),
     };
+    let waits = config.waits();
     let log = Arc::new(ObjectChangedConsumer {
         database: database.clone(),
-        gap_after: config.gap.after,
+        waits,
         metrics: Arc::clone(&metrics),
     });
     let deliveries = Deliveries {
@@ -173,7 +174,7 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
     let gaps = Gaps::new(
         database.clone(),
         booking_command,
-        config.gap.after,
+        waits,
         config.gap.every,
         metrics,
     );

@@ -7,4 +7,5 @@ mod create;
 mod decline;
 mod disconnect;
 mod scene;
+mod seen;
 mod undo;

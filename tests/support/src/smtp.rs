@@ -1,5 +1,6 @@
 //! A mail server on loopback, as RFC 5321 has it: what a test's mails are handed over to. It keeps what it
-//! took, and replies what the test tells it to.
+//! took, and replies what the test tells it to. One that encrypts has a certificate that only who is told its
+//! authority can believe.
 
 use std::{
     fmt,
@@ -7,17 +8,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use mail_parser::MessageParser;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
+mod encryption;
+mod session;
+
+pub use self::encryption::Encryption;
+use self::encryption::Identity;
 use crate::SOON;
 
 /// One recipient of one mail that was handed over, or was to be.
@@ -39,6 +40,10 @@ pub struct Mail {
     pub header_to: Vec<String>,
     /// The header `Auto-Submitted`.
     pub auto_submitted: String,
+    /// The connection was encrypted.
+    pub encrypted: bool,
+    /// With whose name and password it was handed over; empty without.
+    pub login: String,
 }
 
 /// What the server says to a recipient.
@@ -63,6 +68,7 @@ struct Inner {
 /// A running server; it stops when it is dropped.
 pub struct MailServer {
     address: SocketAddr,
+    encryption: Option<Encryption>,
     shared: Shared,
     _stop: DropGuard,
 }
@@ -79,11 +85,21 @@ impl fmt::Debug for MailServer {
 struct Shared {
     inner: Arc<Mutex<Inner>>,
     changed: watch::Sender<()>,
+    identity: Option<Identity>,
 }
 
 impl MailServer {
-    /// Listens on a free port and takes every mail.
+    /// Listens on a free port and takes every mail, in the clear.
     pub async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// The same, with an encrypted connection only.
+    pub async fn encrypting(encryption: Encryption) -> Self {
+        Self::listen(Some(encryption)).await
+    }
+
+    async fn listen(encryption: Option<Encryption>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.unwrap_or_else(|error| panic!("no port for mails: {error}"));
         let address = listener
@@ -92,11 +108,19 @@ impl MailServer {
         let shared = Shared {
             inner: Arc::default(),
             changed: watch::Sender::new(()),
+            identity: encryption.map(|_| Identity::of_localhost()),
         };
         let stop = CancellationToken::new();
-        TaskTracker::new().spawn(serve(listener, shared.clone(), stop.clone()));
+        let at_once = encryption == Some(Encryption::FromTheStart);
+        TaskTracker::new().spawn(session::serve(
+            listener,
+            shared.clone(),
+            at_once,
+            stop.clone(),
+        ));
         Self {
             address,
+            encryption,
             shared,
             _stop: stop.drop_guard(),
         }
@@ -109,7 +133,17 @@ impl MailServer {
 
     /// What notification is told.
     pub fn url(&self) -> String {
-        format!("smtp://{}", self.address)
+        let scheme = match self.encryption {
+            Some(Encryption::FromTheStart) => "smtps",
+            Some(Encryption::StartTls) | None => "smtp",
+        };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// The authority that signed its certificate, as PEM; nothing for a server that does not encrypt.
+    pub fn authority(&self) -> Option<String> {
+        let identity = self.shared.identity.as_ref();
+        identity.map(|identity| identity.authority.clone())
     }
 
     /// What it says to recipients from now on.
@@ -180,160 +214,4 @@ impl Shared {
         self.with(|inner| inner.mails.push(mail));
         self.changed.send_replace(());
     }
-}
-
-async fn serve(listener: TcpListener, shared: Shared, stop: CancellationToken) {
-    let tasks = TaskTracker::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            connection = listener.accept() => {
-                let Ok((stream, _)) = connection else { continue };
-                let session = Session { stream: BufReader::new(stream), shared: shared.clone(), from: None, to: Vec::new() };
-                let stopped = stop.clone().cancelled_owned();
-                tasks.spawn(async move {
-                    tokio::select! {
-                        () = stopped => {}
-                        // A client that goes away in the middle has handed nothing over.
-                        _ = session.run() => {}
-                    }
-                });
-            }
-        }
-    }
-}
-
-/// One connection.
-struct Session {
-    stream: BufReader<TcpStream>,
-    shared: Shared,
-    from: Option<String>,
-    to: Vec<(String, Reply)>,
-}
-
-impl Session {
-    async fn run(mut self) -> std::io::Result<()> {
-        self.say("220 localhost ESMTP").await?;
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if self.stream.read_line(&mut line).await? == 0 {
-                return Ok(());
-            }
-            let command = line.trim_end();
-            let verb = command.split(' ').next().unwrap_or_default();
-            match verb.to_ascii_uppercase().as_str() {
-                "EHLO" => {
-                    self.say("250-localhost").await?;
-                    self.say("250-8BITMIME").await?;
-                    self.say("250 SMTPUTF8").await?;
-                }
-                "HELO" | "NOOP" => self.say("250 OK").await?,
-                "RSET" => {
-                    self.from = None;
-                    self.to.clear();
-                    self.say("250 OK").await?;
-                }
-                "MAIL" => {
-                    self.from = Some(address(command));
-                    self.to.clear();
-                    self.say("250 OK").await?;
-                }
-                "RCPT" if self.from.is_some() => self.recipient(address(command)).await?,
-                "DATA" if !self.to.is_empty() => {
-                    if self.data().await? == Reply::TakeAndHangUp {
-                        return Ok(());
-                    }
-                }
-                "RCPT" | "DATA" => self.say("503 bad sequence of commands").await?,
-                "QUIT" => return self.say("221 bye").await,
-                _ => self.say("502 not implemented").await?,
-            }
-        }
-    }
-
-    async fn recipient(&mut self, to: String) -> std::io::Result<()> {
-        let reply = self.shared.reply_to(&to);
-        if let Reply::Refuse(code) = reply {
-            let said = format!("{code} <{to}>: not here");
-            self.shared.keep(Mail {
-                from: self.from.clone().unwrap_or_default(),
-                to,
-                reply,
-                message_id: String::new(),
-                subject: String::new(),
-                body: String::new(),
-                header_to: Vec::new(),
-                auto_submitted: String::new(),
-            });
-            return self.say(&said).await;
-        }
-        self.to.push((to, reply));
-        self.say("250 OK").await
-    }
-
-    /// Everything up to the line with a dot alone; a dot before a line's own is taken off (RFC 5321 4.5.2).
-    async fn data(&mut self) -> std::io::Result<Reply> {
-        self.say("354 go on").await?;
-        let mut message = Vec::new();
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if self.stream.read_until(b'\n', &mut line).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            if line == b".\r\n" {
-                break;
-            }
-            message.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
-        }
-        let from = self.from.take().unwrap_or_default();
-        let mut last = Reply::Take;
-        for (to, reply) in std::mem::take(&mut self.to) {
-            last = reply;
-            let Some(mail) = read(&message, &from, to, reply) else {
-                self.say("554 no message").await?;
-                return Ok(Reply::Refuse(554));
-            };
-            self.shared.keep(mail);
-        }
-        if last == Reply::Take {
-            self.say("250 taken").await?;
-        }
-        Ok(last)
-    }
-
-    async fn say(&mut self, line: &str) -> std::io::Result<()> {
-        let line = format!("{line}\r\n");
-        self.stream.write_all(line.as_bytes()).await
-    }
-}
-
-/// What stands between `<` and `>`.
-fn address(command: &str) -> String {
-    let between = command
-        .split_once('<')
-        .and_then(|(_, it)| it.split_once('>'));
-    between.map_or(String::new(), |(address, _)| address.to_owned())
-}
-
-fn read(message: &[u8], from: &str, to: String, reply: Reply) -> Option<Mail> {
-    let parsed = MessageParser::default().parse(message)?;
-    let header_to = parsed.to().into_iter().flat_map(|to| to.iter());
-    Some(Mail {
-        to,
-        from: from.to_owned(),
-        reply,
-        message_id: parsed.message_id()?.to_owned(),
-        subject: parsed.subject()?.to_owned(),
-        body: parsed.body_text(0)?.replace("\r\n", "\n"),
-        header_to: header_to
-            .filter_map(|to| to.address.as_deref().map(str::to_owned))
-            .collect(),
-        auto_submitted: parsed
-            .header_raw("Auto-Submitted")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
-    })
 }

@@ -32,15 +32,30 @@ pub(super) struct NewConnection<'a> {
     pub(super) account_id: Option<&'a str>,
 }
 
-/// Stores a proved connection in state active; answers the state before, `None` for the first one.
+/// What a new connection takes the place of.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub(super) state: String,
+    /// The grant of an account that is not the new connection's.
+    pub(super) grant: Option<OldGrant>,
+}
+
+/// A grant that the tenant needs no longer.
+#[derive(Debug)]
+pub(super) struct OldGrant {
+    pub(super) account_id: String,
+    pub(super) secret: Sealed,
+}
+
+/// Stores a proved connection in state active; answers what was before, `None` for the first one.
 pub(super) async fn activate(
     tx: &mut PgConnection,
     new: &NewConnection<'_>,
-) -> Result<Option<String>, CommandError> {
-    let before = sqlx::query_scalar!(
+) -> Result<Option<Before>, CommandError> {
+    let before = sqlx::query!(
         "
         -- booking.connections.lock
-        SELECT state
+        SELECT state, way, account_id, sealed_key, sealed_with
         FROM booking.connections
         WHERE tenant_id = $1
         FOR UPDATE
@@ -78,6 +93,7 @@ pub(super) async fn activate(
                     AND c.rooms_subject = excluded.rooms_subject
                 THEN c.shared_calendar
             END,
+            calendar_until = NULL,
             disconnecting_since = NULL,
             disconnect_until = NULL,
             retry_at = NULL,
@@ -111,5 +127,17 @@ pub(super) async fn activate(
     )
     .execute(tx)
     .await?;
-    Ok(before)
+    Ok(before.map(|before| {
+        let is_anothers =
+            before.way == Way::Consent.as_str() && before.account_id.as_deref() != new.account_id;
+        let secret = before.sealed_key.zip(before.sealed_with);
+        let grant = before.account_id.zip(secret).filter(|_| is_anothers);
+        Before {
+            state: before.state,
+            grant: grant.map(|(account_id, (bytes, key_id))| OldGrant {
+                account_id,
+                secret: Sealed { bytes, key_id },
+            }),
+        }
+    }))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::{
-    activate::NewConnection,
+    activate::{NewConnection, OldGrant},
     begin_connect::disconnecting,
     connect,
     connections::{self, Connection, Way},
@@ -50,7 +50,9 @@ impl Lender {
         let offer = self.offers.consent();
         let offer = offer.ok_or(CommandError::precondition("STATE_UNKNOWN"))?;
         let claimed = consents::claim(&self.database, tenant, state).await?;
-        let claimed = claimed.ok_or(CommandError::precondition("STATE_UNKNOWN"))?;
+        let Some(claimed) = claimed else {
+            return Err(consents::refusal(&self.database, tenant, state).await?);
+        };
         let tried = Try {
             lender: self,
             tenant,
@@ -230,10 +232,13 @@ impl Try<'_> {
             account_id: Some(&who.account_id),
         };
         let (new, claimed) = (&new, self.claimed);
-        self.lender
+        let replaced = self
+            .lender
             .database
             .tx("complete_connect", |tx| Box::pin(store(tx, new, claimed)))
-            .await
+            .await?;
+        self.lender.give_up_grant(self.tenant, replaced).await;
+        Ok(())
     }
 
     /// The calendar for bookings that cannot be made as the user. Without it the first such booking makes it.
@@ -273,7 +278,7 @@ async fn store(
     tx: &mut PgConnection,
     new: &NewConnection<'_>,
     claimed: &Claimed,
-) -> Result<(), CommandError> {
+) -> Result<Option<OldGrant>, CommandError> {
     if !consents::use_up(&mut *tx, new.tenant, claimed).await? {
         return Err(CommandError::precondition("STATE_UNKNOWN"));
     }
@@ -281,7 +286,7 @@ async fn store(
 }
 
 /// `FAILED_PRECONDITION` `ANOTHER_ORGANISATION` when links exist that are of another one.
-async fn another_organisation(
+pub(super) async fn another_organisation(
     database: &roomsync_postgres::Database,
     tenant: &TenantId,
     domain: &str,

@@ -5,11 +5,12 @@ use roomsync_google::ServiceAccountKey;
 use sqlx::PgConnection;
 
 use super::{
-    activate::{self, NewConnection},
+    activate::{self, NewConnection, OldGrant},
     announce::announce,
     begin_connect::disconnecting,
+    complete_connect::another_organisation,
     connecting,
-    connections::{Connection, Way},
+    connections::{self, Connection, Way},
     lender::Lender,
     prove::{Candidate, is_not_delegated, key_invalid},
     warnings::Warning,
@@ -36,15 +37,14 @@ impl Lender {
             .map_err(|_| key_invalid("a JSON key file; this is no text"))?;
         let key = ServiceAccountKey::parse(file).map_err(|why| key_invalid(why.to_string()))?;
         let project = key.project();
-        let proved = self
-            .prove(&Candidate {
-                tenant: command.tenant,
-                key: &key,
-                project,
-                directory: command.directory_subject,
-                rooms: command.rooms_subject,
-            })
-            .await;
+        let candidate = Candidate {
+            tenant: command.tenant,
+            key: &key,
+            project,
+            directory: command.directory_subject,
+            rooms: command.rooms_subject,
+        };
+        let proved = self.prove(&candidate).await;
         if let Err(refusal) = &proved
             && !is_not_delegated(refusal)
         {
@@ -68,10 +68,13 @@ impl Lender {
             account_id: None,
         };
         if proved.is_ok() {
-            self.database
+            self.same_organisation(&candidate).await?;
+            let replaced = self
+                .database
                 .tx("connect", |tx| Box::pin(store(tx, &new)))
                 .await?;
             tracing::info!(tenant = %command.tenant, "connected with a key");
+            self.give_up_grant(command.tenant, replaced).await;
             return proved;
         }
         let waits = self
@@ -88,18 +91,36 @@ impl Lender {
     }
 }
 
-/// Makes a proved connection the tenant's. Links and bookings stay (D23).
+impl Lender {
+    /// `FAILED_PRECONDITION` `ANOTHER_ORGANISATION` when links exist that are of another one. An organisation may
+    /// have several domains: it is the same one if its Directory knows a linked room.
+    async fn same_organisation(&self, candidate: &Candidate<'_>) -> Result<(), CommandError> {
+        let domain = candidate.directory.domain();
+        let other = another_organisation(&self.database, candidate.tenant, domain).await;
+        let Err(refusal) = other else { return Ok(()) };
+        for room in connections::linked_rooms(&self.database, candidate.tenant).await? {
+            if self.knows(candidate, &room).await? {
+                return Ok(());
+            }
+        }
+        Err(refusal)
+    }
+}
+
+/// Makes a proved connection the tenant's. Links and bookings stay (D23). Answers the grant that it replaces, for
+/// [`Lender::give_up_grant`].
 pub(super) async fn store(
     tx: &mut PgConnection,
     new: &NewConnection<'_>,
-) -> Result<(), CommandError> {
+) -> Result<Option<OldGrant>, CommandError> {
     gate::module_in(&mut *tx, new.tenant).await?;
     let before = activate::activate(&mut *tx, new).await?;
-    match before.as_deref() {
+    match before.as_ref().map(|before| before.state.as_str()) {
         // What is being taken down has to be down first: the job would take this one down, too.
         Some("disconnecting") => return Err(disconnecting()),
         Some(_) => links::verify_all_again(&mut *tx, new.tenant).await?,
         None => {}
     }
-    announce(tx, new.tenant, "active", None).await
+    announce(tx, new.tenant, "active", None).await?;
+    Ok(before.and_then(|before| before.grant))
 }

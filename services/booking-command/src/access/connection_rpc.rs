@@ -1,10 +1,18 @@
 //! `ConnectionService`.
 
+use roomsync_domain::TenantId;
+use roomsync_process::Spawner;
 use roomsync_proto::integration::v1 as proto;
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use super::{
-    complete_connect::Answer, connect::ConnectWithKey, disconnect, lender::Lender, status,
+    complete_connect::Answer,
+    connect::ConnectWithKey,
+    disconnect,
+    lender::{Lender, google_unavailable},
+    status,
     warnings::Warning,
 };
 use crate::{caller, gate, status::CommandError, validate};
@@ -13,12 +21,37 @@ use crate::{caller, gate, status::CommandError, validate};
 #[derive(Debug, Clone)]
 pub struct ConnectionRpc {
     lender: Lender,
+    spawner: Spawner,
 }
 
 impl ConnectionRpc {
     /// The service.
-    pub fn new(lender: Lender) -> Self {
-        Self { lender }
+    pub fn new(lender: Lender, spawner: Spawner) -> Self {
+        Self { lender, spawner }
+    }
+
+    /// In a task of its own: a code works once, so what was begun is gone through with, whether its caller waits or
+    /// not.
+    async fn complete(
+        &self,
+        tenant: TenantId,
+        sent: proto::CompleteConnectRequest,
+    ) -> Result<Vec<Warning>, CommandError> {
+        let (tell, told) = oneshot::channel();
+        let lender = self.lender.clone();
+        let task = async move {
+            let answer = match (sent.code.as_str(), sent.error.as_str()) {
+                ("", error) => Answer::Error(error),
+                (code, _) => Answer::Code(code),
+            };
+            let done = lender.complete_connect(&tenant, &sent.state, answer).await;
+            // Nobody may be there any more to hear it.
+            drop(tell.send(done));
+        };
+        self.spawner
+            .spawn("complete connect", task.in_current_span());
+        // The process is going down, or this is a fault of ours, which is logged there.
+        told.await.unwrap_or_else(|_| Err(google_unavailable()))
     }
 }
 
@@ -99,21 +132,14 @@ impl proto::connection_service_server::ConnectionService for ConnectionRpc {
         &self,
         request: Request<proto::CompleteConnectRequest>,
     ) -> Result<Response<proto::CompleteConnectResponse>, Status> {
-        let sent = request.get_ref();
-        let tenant = caller::tenant(&request, &sent.tenant_id)?;
+        let tenant = caller::tenant(&request, &request.get_ref().tenant_id)?;
         gate::module(&self.lender.database, &tenant).await?;
-        let answer = match (sent.code.as_str(), sent.error.as_str()) {
-            ("", "") => {
-                let expected = "what Google sent as `code`, or `error`";
-                return Err(CommandError::invalid("code", expected).into());
-            }
-            ("", error) => Answer::Error(error),
-            (code, _) => Answer::Code(code),
-        };
-        let warnings = self
-            .lender
-            .complete_connect(&tenant, &sent.state, answer)
-            .await?;
+        let sent = request.into_inner();
+        if sent.code.is_empty() && sent.error.is_empty() {
+            let expected = "what Google sent as `code`, or `error`";
+            return Err(CommandError::invalid("code", expected).into());
+        }
+        let warnings = self.complete(tenant.clone(), sent).await?;
         let status = status::read(&self.lender.database, &tenant).await?;
         Ok(Response::new(proto::CompleteConnectResponse {
             status: Some(status),

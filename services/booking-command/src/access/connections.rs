@@ -1,7 +1,7 @@
 //! The rows of `booking.connections`.
 
 use chrono::{DateTime, Utc};
-use roomsync_domain::{MailAddress, TenantId};
+use roomsync_domain::{MailAddress, ResourceEmail, TenantId};
 use roomsync_postgres::Database;
 use roomsync_sealing::Sealed;
 use sqlx::{PgConnection, PgExecutor};
@@ -83,6 +83,11 @@ impl Connection {
             "disconnecting" => true,
             _ => false,
         }
+    }
+
+    /// Whether it is being ended: it will not come back.
+    pub fn is_ending(&self) -> bool {
+        self.state == "disconnecting"
     }
 
     /// Who acts for a purpose.
@@ -239,53 +244,6 @@ pub async fn reseal(
     Ok(())
 }
 
-/// Stores the calendar of our own, unless there is one already; answers the one that is stored.
-pub(super) async fn store_shared_calendar(
-    database: &Database,
-    connection: &Connection,
-    calendar: &str,
-) -> Result<Option<String>, CommandError> {
-    let query = sqlx::query_scalar!(
-        "
-        -- booking.connections.store_shared_calendar
-        UPDATE booking.connections
-        SET shared_calendar = coalesce(shared_calendar, $3)
-        WHERE tenant_id = $1
-          AND connected_at = $2
-        RETURNING shared_calendar
-        ",
-        connection.tenant.as_str(),
-        connection.connected_at,
-        calendar,
-    )
-    .fetch_optional(database.pool());
-    Ok(database.answer(query).await?.flatten())
-}
-
-/// The calendar of our own is gone at Google: another one will be made when it is needed.
-pub(super) async fn forget_shared_calendar(
-    database: &Database,
-    connection: &Connection,
-    calendar: &str,
-) -> Result<(), CommandError> {
-    let query = sqlx::query!(
-        "
-        -- booking.connections.forget_shared_calendar
-        UPDATE booking.connections
-        SET shared_calendar = NULL
-        WHERE tenant_id = $1
-          AND connected_at = $2
-          AND shared_calendar = $3
-        ",
-        connection.tenant.as_str(),
-        connection.connected_at,
-        calendar,
-    )
-    .execute(database.pool());
-    database.answer(query).await?;
-    Ok(())
-}
-
 /// The organisation delegated the operator's service account; `false` when the connection is not the same any
 /// more.
 pub(super) async fn delegate(
@@ -328,6 +286,29 @@ pub async fn is_in_use(database: &Database, account_id: &str) -> Result<bool, Co
     )
     .fetch_one(database.pool());
     Ok(database.answer(query).await?)
+}
+
+/// Some rooms of a tenant's links that are not removed.
+pub(super) async fn linked_rooms(
+    database: &Database,
+    tenant: &TenantId,
+) -> Result<Vec<ResourceEmail>, CommandError> {
+    let query = sqlx::query_scalar!(
+        "
+        -- booking.connections.linked_rooms
+        SELECT resource_email
+        FROM booking.links
+        WHERE tenant_id = $1
+          AND state <> 'removed'
+        ORDER BY state = 'verified' DESC, link_id
+        LIMIT 3
+        ",
+        tenant.as_str(),
+    )
+    .fetch_all(database.pool());
+    let rooms = database.answer(query).await?.into_iter();
+    let rooms = rooms.map(|mail| ResourceEmail::try_from(mail).map_err(anyhow::Error::from));
+    Ok(rooms.collect::<Result<_, _>>()?)
 }
 
 /// Whether a tenant has links that are not removed.

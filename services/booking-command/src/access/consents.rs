@@ -20,6 +20,9 @@ const LASTS: Duration = Duration::from_mins(10);
 /// How long looking into an answer may take: a crash frees the state again.
 const CLAIM: Duration = Duration::from_mins(2);
 
+/// How soon whoever finds a state in use may ask again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// A question to be stored.
 #[derive(Debug)]
 pub(super) struct NewConsent<'a> {
@@ -118,6 +121,40 @@ pub(super) async fn claim(
         state_hash,
         until: row.until,
     }))
+}
+
+/// Why a state cannot be claimed: UNAVAILABLE `STATE_IN_USE` while somebody looks into its answer,
+/// `FAILED_PRECONDITION` `STATE_UNKNOWN`.
+pub(super) async fn refusal(
+    database: &Database,
+    tenant: &TenantId,
+    state: &str,
+) -> Result<CommandError, CommandError> {
+    let query = sqlx::query_scalar!(
+        r#"
+        -- booking.consents.is_in_use
+        SELECT EXISTS (
+            SELECT
+            FROM booking.consents
+            WHERE state_hash = $1
+              AND tenant_id = $2
+              AND used_at IS NULL
+              AND expires_at > now()
+              AND claimed_until IS NOT NULL
+        ) AS "in_use!"
+        "#,
+        hash(state),
+        tenant.as_str(),
+    )
+    .fetch_one(database.pool());
+    Ok(if database.answer(query).await? {
+        CommandError::Unavailable {
+            reason: "STATE_IN_USE",
+            retry_after: RETRY,
+        }
+    } else {
+        CommandError::precondition("STATE_UNKNOWN")
+    })
 }
 
 /// Keeps what the code was exchanged for.

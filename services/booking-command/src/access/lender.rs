@@ -30,7 +30,6 @@ pub struct Lender {
     pub(super) budget: Budget,
     pub(super) resources: Arc<ResourceLists>,
     pub(super) offers: Arc<Offers>,
-    pub(super) calendars: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Lender {
@@ -44,7 +43,6 @@ impl Lender {
             budget,
             resources: Arc::default(),
             offers: Arc::default(),
-            calendars: Arc::default(),
         }
     }
 
@@ -74,9 +72,9 @@ impl Lender {
         self.ring.clone()
     }
 
-    /// A tenant's connection, if Google may be called through it.
+    /// A tenant's connection, if Google may be called through it, also while it is ending.
     /// `NOT_FOUND` `TENANT_NOT_FOUND`, `FAILED_PRECONDITION` `NOT_CONNECTED`.
-    pub(super) async fn usable(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
+    pub(crate) async fn usable(&self, tenant: &TenantId) -> Result<Connection, CommandError> {
         match connections::get(&self.database, tenant).await? {
             Some(connection) if connection.is_usable() => Ok(connection),
             Some(connection) if !connection.module_enabled => {

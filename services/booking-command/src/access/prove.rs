@@ -4,7 +4,7 @@
 //! 200 proves the organisation and the right. The rooms subject's role on a room is only looked at:
 //! rights on rooms are a matter of each link.
 
-use roomsync_domain::{MailAddress, TenantId};
+use roomsync_domain::{MailAddress, ResourceEmail, TenantId};
 use roomsync_google::{Access, AccessLostWhy, GoogleError, ServiceAccountKey, reason};
 
 use super::{
@@ -62,6 +62,18 @@ impl Lender {
         self.look_at_rooms(&rooms, lease, &page.items)
             .await
             .map_err(|error| refusal(Purpose::Rooms, &error))?
+    }
+
+    /// Whether the organisation of a proved key has this room.
+    pub(super) async fn knows(
+        &self,
+        candidate: &Candidate<'_>,
+        room: &ResourceEmail,
+    ) -> Result<bool, CommandError> {
+        let (access, _) = self.try_token(candidate, Purpose::Directory).await?;
+        let found = self.google.find_resource(&access, room).await;
+        let found = found.map_err(|error| refusal(Purpose::Directory, &error))?;
+        Ok(found.is_some())
     }
 
     /// Proves that who consented is an administrator: the Directory answers nobody else (documented).

@@ -114,6 +114,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_purpose_asks_for_its_own_scope_and_no_more() {
+        let ada = "ada@example.com".parse().unwrap();
+        let expected = [
+            (Actor::Own(Purpose::Rooms), "calendar.events"),
+            (
+                Actor::Own(Purpose::Directory),
+                "admin.directory.resource.calendar.readonly",
+            ),
+            (Actor::Own(Purpose::Settings), "calendar.calendars.readonly"),
+            (Actor::Own(Purpose::SharedCalendar), "calendar.app.created"),
+            (Actor::Own(Purpose::People), "admin.directory.user.readonly"),
+            (Actor::Booker(&ada), "calendar.events.owned"),
+        ];
+        for (actor, scope) in expected {
+            let scope = format!("https://www.googleapis.com/auth/{scope}");
+            assert_eq!(actor.scopes(), [scope.as_str()]);
+        }
+    }
+
+    #[test]
     fn a_quota_user_is_32_hex_characters_and_differs_by_tenant_and_subject() {
         let name = |tenant: &str, subject: &str| {
             quota_user(&tenant.parse().unwrap(), &subject.parse().unwrap())

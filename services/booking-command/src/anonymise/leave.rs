@@ -1,9 +1,10 @@
 //! The statements with which persons leave. The caller holds the lock of the bookings' object.
 
-use roomsync_domain::{Actor, Booker, BookingId, ObjectId, TenantId};
+use roomsync_domain::{Actor, Booker, BookingId, BookingState, ObjectId, TenantId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::declines;
 use crate::{
     bookings::{Booking, history, write},
     changes::LockedObject,
@@ -18,14 +19,21 @@ pub(super) async fn leave_all(
     bookings: Vec<Booking>,
 ) -> Result<(), CommandError> {
     let ids: Vec<BookingId> = bookings.iter().map(|booking| booking.id).collect();
+    let given_up = declines::given_up(&mut *tx, tenant, &bookings).await?;
     persons_leave(&mut *tx, tenant, &ids).await?;
     // Those that were nobody's for subscribers are so still: nothing is to be told about them.
     let (mut changed, mut items) = (Vec::new(), Vec::new());
     for mut booking in bookings {
-        if !matches!(booking.details.booker, Booker::User { .. }) {
+        let is_given_up = given_up.contains(&booking.id);
+        if !matches!(booking.details.booker, Booker::User { .. }) && !is_given_up {
             continue;
         }
-        booking.details.booker = Booker::Anonymous;
+        if is_given_up {
+            booking.state = BookingState::Confirmed;
+        }
+        if matches!(booking.details.booker, Booker::User { .. }) {
+            booking.details.booker = Booker::Anonymous;
+        }
         booking.details.organizer_mail = None;
         booking.details.title = None;
         booking.google_write = None;

@@ -7,10 +7,12 @@
 //! (`ObjectChanged.forgotten`). A listing of Google's brings nobody back (`mirror/forgotten.rs`).
 //!
 //! An ended booking about which Google has yet to be told something keeps its person until that is done (`writes`).
+//! A decline of a series that such a date asked for goes on without it (`declines`).
 //! Tokens in a person's name go with the user, or when they are not used any more (`cleanup.rs`).
 //!
 //! What is left for a while: a message parked on the broker holds a user's id until it is sent again or dropped.
 
+mod declines;
 mod job;
 mod leave;
 #[cfg(test)]

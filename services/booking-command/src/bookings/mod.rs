@@ -15,6 +15,7 @@ pub mod get;
 pub mod history;
 pub mod list;
 pub mod list_history;
+mod locks;
 pub mod looks;
 mod page;
 pub mod property;

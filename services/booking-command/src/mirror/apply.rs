@@ -6,9 +6,11 @@
 //! 2. The object's row is locked: nobody else changes its bookings or takes its versions now.
 //! 3. A listing that began before we wrote one of its bookings to Google is too old to believe.
 //! 4. What is left of events that we are about to take back is left out.
-//! 5. `decide` says what changes; neighbours whose flags change with it are added, and what follows at
+//! 5. What Google took a moment before the listing began need not be on the room's calendar yet
+//!    (`just_written.rs`).
+//! 6. `decide` says what changes; neighbours whose flags change with it are added, and what follows at
 //!    Google for bookings that were made in Flexopus (`ours.rs`).
-//! 6. Rows, versions, messages and the link's stamps are written, in a few statements however many
+//! 7. Rows, versions, messages and the link's stamps are written, in a few statements however many
 //!    bookings there are.
 //!
 //! The first full sync of a link starts with `Reset`: from then on future bookings of the object are
@@ -33,6 +35,7 @@ use super::{
     drift::drift,
     facts,
     forgotten::stay_forgotten,
+    just_written::{self, JustWritten},
     locked_link::LockedLink,
     occupancy_facts, ours,
     plan::{self, Circumstances, Planned},
@@ -109,7 +112,11 @@ async fn run(
     let known = store::known(tx, tenant, apply.link, &reach).await?;
     let undone = store::being_undone(tx, tenant, apply.link).await?;
     let listings = without(&apply.listings, &undone);
-    let decided = decided(tx, ring, &listings, &object, &known).await?;
+    let just_written = just_written::load(tx, apply, &reach).await?;
+    let decided = decided(tx, ring, &listings, &object, &known, &just_written).await?;
+    if just_written.is_missed(&known, &listings, &decided) {
+        just_written::look_again(tx, apply.link).await?;
+    }
     let deserted = ours::deserted(&known, &listings);
     let mut answer = count(&decided);
     let drift = apply
@@ -166,12 +173,14 @@ async fn decided(
     listings: &[Listing],
     object: &LockedObject,
     known: &[Booking],
+    just_written: &JustWritten,
 ) -> Result<Vec<Change>, CommandError> {
     let facts = facts::load(tx, object.tenant(), ring, listings).await?;
     let rules = Rules {
         users: &facts.users,
         own_subjects: &facts.own_subjects,
         signed: &facts.signed,
+        just_written: just_written.ids(),
         store_titles: facts.store_titles,
         now: object.now(),
     };

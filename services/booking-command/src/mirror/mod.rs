@@ -10,6 +10,7 @@ pub mod apply;
 mod drift;
 mod facts;
 mod forgotten;
+mod just_written;
 pub mod list_links;
 mod locked_link;
 mod occupancy_facts;

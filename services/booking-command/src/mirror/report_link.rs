@@ -124,16 +124,15 @@ struct Was<'a> {
 }
 
 /// A verified link stays so until it is found to fail, a failed one until it is found to be well or
-/// somebody asks to try again: that a later look did not succeed says nothing about the link.
+/// somebody asks to try again: that a later look did not succeed says nothing about the link. So what was
+/// said of it stays, too: a look that meets a lost connection comes right after the links were told of it.
 fn outcome(was: &Was<'_>, verdict: Verdict) -> (LinkState, Option<String>) {
     let said = |reason: LinkReason| Some(reason.as_str().to_owned());
     match (verdict, was.state) {
-        (Verdict::Verified, _) | (Verdict::Pending(_), LinkState::Verified) => {
-            (LinkState::Verified, None)
-        }
+        (Verdict::Verified, _) => (LinkState::Verified, None),
         (Verdict::Failed(reason), _) => (LinkState::Failed, said(reason)),
-        (Verdict::Pending(_), LinkState::Failed) => {
-            (LinkState::Failed, was.reason.map(str::to_owned))
+        (Verdict::Pending(_), LinkState::Verified | LinkState::Failed) => {
+            (was.state, was.reason.map(str::to_owned))
         }
         (Verdict::Pending(reason), _) if was.for_too_long => {
             let reason = reason.unwrap_or(LinkReason::GoogleUnavailable);
@@ -235,6 +234,23 @@ mod tests {
         };
         let reason = reason.map(|reason| reason.as_str().to_owned());
         assert_eq!(outcome(&was, verdict), (state, reason));
+    }
+
+    #[test]
+    fn a_verified_link_goes_on_saying_that_the_access_is_lost() {
+        let lost = LinkReason::AccessLost;
+        let was = Was {
+            state: LinkState::Verified,
+            reason: Some(lost.as_str()),
+            for_too_long: false,
+        };
+        let after = |verdict| outcome(&was, verdict);
+        let said = Some(lost.as_str().to_owned());
+        assert_eq!(
+            after(Verdict::Pending(Some(lost))),
+            (LinkState::Verified, said)
+        );
+        assert_eq!(after(Verdict::Verified), (LinkState::Verified, None));
     }
 
     #[rstest]

@@ -64,7 +64,7 @@ impl Writer {
         Ok(())
     }
 
-    /// For a day this booker's bookings take the other place at once (D22).
+    /// For a while this booker's bookings take the other place at once (D22).
     pub(super) async fn remember_unknown(&self, claimed: &Claimed) -> Result<(), WriteError> {
         let Booker::User { user } = &claimed.booking.details.booker else {
             return Ok(());
@@ -73,7 +73,7 @@ impl Writer {
             "
             -- booking.unknown_bookers.remember
             INSERT INTO booking.unknown_bookers (tenant_id, user_id, until)
-            SELECT tenant_id, user_id, now() + interval '24 hours'
+            SELECT tenant_id, user_id, now() + make_interval(secs => $3)
             FROM booking.users
             WHERE tenant_id = $1
               AND user_id = $2
@@ -82,6 +82,7 @@ impl Writer {
             ",
             claimed.tenant.as_str(),
             user.as_str(),
+            self.config.unknown_for.as_secs_f64(),
         )
         .execute(self.database.pool());
         self.database.answer(query).await?;

@@ -127,10 +127,7 @@ impl Writer {
         Ok(match step(write, claimed.booking.state) {
             Step::Insert => Written::Event(insert::insert(self, claimed).boxed().await?),
             Step::Undo => Written::Event(undo::undo(self, claimed).boxed().await?),
-            Step::Seen => Written::Event(Outcome::Made {
-                etag: None,
-                confirmed: false,
-            }),
+            Step::Seen => Written::Event(insert::seen(self, claimed).boxed().await?),
             Step::Ended => Written::Event(Outcome::Rejected {
                 cause: Cause::Refused,
                 undo: claimed.attempted,
@@ -153,10 +150,14 @@ enum Written {
 
 /// Whoever comes back for a request comes no later than when it is time to give it up.
 fn in_time(error: WriteError, claimed: &Claimed) -> WriteError {
+    let error = match error {
+        WriteError::NotConnected => WriteError::later(),
+        error => error,
+    };
+    let is_request = claimed.booking.state == BookingState::Requested
+        && claimed.booking.google_write == Some(GoogleWrite::Insert);
     match (error, claimed.patience) {
-        (WriteError::Later { after }, Some(patience))
-            if claimed.booking.google_write == Some(GoogleWrite::Insert) =>
-        {
+        (WriteError::Later { after }, Some(patience)) if is_request => {
             let growing = (claimed.age / 2).clamp(SOONEST, LATEST);
             let after = after.unwrap_or(growing).min(patience + JUST_AFTER);
             WriteError::Later { after: Some(after) }

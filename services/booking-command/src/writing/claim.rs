@@ -28,6 +28,8 @@ pub(crate) struct Claimed {
     pub(crate) answers_by_itself: Option<bool>,
     /// Tells this claim from every other.
     pub(crate) epoch: i64,
+    /// The slot is held for it: the event stands where we put it.
+    pub(crate) held: bool,
     /// An insert may have reached Google.
     pub(crate) attempted: bool,
     /// How long ago it was asked for.
@@ -73,7 +75,7 @@ impl Writer {
                 b.private, b.title, b.flags, b.cause, b.placement, b.at_google, b.event_kept,
                 b.google_write, b.object_version, b.created_at, b.updated_at, b.link_id,
                 b.write_epoch, b.write_attempted, b.event_calendar, link.resource_email,
-                link.answers_by_itself,
+                link.answers_by_itself, b.held IS NOT NULL AS "held!",
                 extract(epoch FROM b.give_up_at - clock_timestamp())::double precision
                     AS patience,
                 extract(epoch FROM clock_timestamp() - b.created_at)::double precision AS "age!"
@@ -119,6 +121,7 @@ impl Writer {
             room,
             answers_by_itself: row.answers_by_itself,
             epoch: row.write_epoch,
+            held: row.held,
             attempted: row.write_attempted,
             age: seconds(row.age),
             patience: row.patience.map(seconds),

@@ -15,7 +15,7 @@ use super::{
     place::{Context, Place},
     withdraw::gives_way,
 };
-use crate::{access::connections::Connection, bookings::property};
+use crate::{access::connections::Connection, bookings::property, status::CommandError};
 
 /// How long a calendar of ours that Google no longer has is waited for.
 const ANOTHER_CALENDAR: std::time::Duration = std::time::Duration::from_secs(30);
@@ -87,6 +87,35 @@ pub(super) async fn insert(writer: &Writer, claimed: &Claimed) -> Result<Outcome
     }
 }
 
+/// The mirror was faster than the process that made the event, which may have died before its second look at a
+/// slot that nobody else checks. What was moved in Google since is Google's to judge.
+pub(super) async fn seen(writer: &Writer, claimed: &Claimed) -> Result<Outcome, WriteError> {
+    let as_mirrored = Outcome::Made {
+        etag: None,
+        confirmed: false,
+    };
+    let on_the_room = claimed.booking.placement == Some(Placement::RoomCalendar);
+    if !on_the_room || !claimed.held {
+        return Ok(as_mirrored);
+    }
+    let connection = writer.lender.active(&claimed.tenant).await?;
+    let place = Place::on_the_room(claimed);
+    let event = match writer.find(&connection, claimed, &place).await? {
+        Ok(event) if event.is_cancelled() => return Ok(as_mirrored),
+        Ok(event) => event,
+        Err(error) => {
+            return match verdict(&error, place.placement) {
+                Verdict::Later => Err(WriteError::later()),
+                _ => Ok(as_mirrored),
+            };
+        }
+    };
+    match writer.made(&connection, claimed, &place, event).await? {
+        Tried::Settled(outcome) => Ok(outcome),
+        Tried::Unknown { .. } => Ok(as_mirrored),
+    }
+}
+
 impl Writer {
     async fn try_at(
         &self,
@@ -118,10 +147,14 @@ impl Writer {
         }
         self.note_attempt(claimed, place).await?;
         let updates = place.updates();
-        match self
+        let sent = self
             .send(connection, claimed, context, place, updates)
-            .await?
-        {
+            .await;
+        // Whoever is told to slow down was not heard: there is nothing to take back should it be given up.
+        if let Err(CommandError::Exhausted { .. }) = sent {
+            self.forget_attempt(claimed).await?;
+        }
+        match sent? {
             Ok(event) => self.made(connection, claimed, place, event).await,
             Err(GoogleError::Conflict) => {
                 let found = self.find(connection, claimed, place).await?;
@@ -165,7 +198,7 @@ impl Writer {
         context: &Context,
         place: &Place,
         updates: SendUpdates,
-    ) -> Result<Result<Event, GoogleError>, WriteError> {
+    ) -> Result<Result<Event, GoogleError>, CommandError> {
         let booking = &claimed.booking;
         let ring = self.lender.ring();
         let note = property::write(&ring, &claimed.tenant, booking.id, &booking.details.booker);
@@ -175,7 +208,7 @@ impl Writer {
         let (google, calendar) = (self.lender.google(), place.calendar.as_str());
         let call =
             |access, _| async move { google.insert_event(&access, calendar, event, updates).await };
-        Ok(self.call(connection, place, call).await?)
+        self.call(connection, place, call).await
     }
 
     /// The event as it stands on the calendar where it was made.

@@ -65,6 +65,9 @@ pub enum WriteError {
         /// When to come back, if that is known.
         after: Option<Duration>,
     },
+    /// Not now: the connection is lost. It may be connected anew.
+    #[error("google cannot be told without a connection")]
+    NotConnected,
     /// The row asks for something else by now.
     #[error("the write was overtaken")]
     Overtaken,
@@ -89,8 +92,7 @@ impl From<CommandError> for WriteError {
             CommandError::Unavailable { retry_after, .. } => Self::Later {
                 after: (retry_after > UNSAID).then_some(retry_after),
             },
-            // The connection is lost: it may be connected anew before the request is given up.
-            CommandError::Precondition { .. } => Self::later(),
+            CommandError::Precondition { .. } => Self::NotConnected,
             error => Self::Command(error),
         }
     }

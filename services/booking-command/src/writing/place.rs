@@ -83,7 +83,7 @@ impl Context {
 }
 
 impl Place {
-    fn on_the_room(claimed: &Claimed) -> Self {
+    pub(super) fn on_the_room(claimed: &Claimed) -> Self {
         Self {
             placement: Placement::RoomCalendar,
             calendar: claimed.room.as_str().to_owned(),

@@ -12,7 +12,7 @@ use super::{
     Claimed, Outcome, WriteError, Writer,
     place::{Context, Place},
 };
-use crate::bookings::Booking;
+use crate::{access::connections::Connection, bookings::Booking};
 
 /// How often an event that changes under our hands is read again.
 const LOOKS: usize = 3;
@@ -36,12 +36,25 @@ struct Written<'a> {
     taken: bool,
 }
 
-/// Takes the event back, if it is still what we wrote.
+/// Takes the event back, if it is still what we wrote. Also while the tenant disconnects: until its grant is
+/// revoked.
 pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, WriteError> {
     if !claimed.attempted && !claimed.booking.at_google {
         return Ok(Outcome::Undone);
     }
-    let connection = writer.lender.active(&claimed.tenant).await?;
+    let connection = writer.lender.usable(&claimed.tenant).await?;
+    match take_back(writer, &connection, claimed).await {
+        // Nobody connects this one anew.
+        Err(WriteError::NotConnected) if connection.is_ending() => Ok(given_up(claimed)),
+        done => done,
+    }
+}
+
+async fn take_back(
+    writer: &Writer,
+    connection: &Connection,
+    claimed: &Claimed,
+) -> Result<Outcome, WriteError> {
     let context = Context::read(writer, claimed).await?;
     let Some(place) = Place::of(claimed, &context) else {
         return Ok(given_up(claimed));
@@ -50,7 +63,7 @@ pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, 
     if !claimed.booking.at_google {
         let silently = SendUpdates::None;
         match writer
-            .send(&connection, claimed, &context, &place, silently)
+            .send(connection, claimed, &context, &place, silently)
             .await?
         {
             // Nobody has been told of it.
@@ -72,7 +85,7 @@ pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, 
         taken: was_taken(&claimed.booking),
     };
     for _ in 0..LOOKS {
-        let event = match writer.find(&connection, claimed, &place).await? {
+        let event = match writer.find(connection, claimed, &place).await? {
             Ok(event) => event,
             Err(GoogleError::NotFound | GoogleError::Gone) => return Ok(Outcome::Undone),
             Err(error) => return refused(claimed, &error),
@@ -89,9 +102,9 @@ pub(super) async fn undo(writer: &Writer, claimed: &Claimed) -> Result<Outcome, 
                 .delete_event(&access, calendar, id, etag, updates)
                 .await
         };
-        match writer.call(&connection, &place, call).await? {
+        match writer.call(connection, &place, call).await? {
             Ok(()) | Err(GoogleError::Gone | GoogleError::NotFound) => return Ok(Outcome::Undone),
-            Err(GoogleError::PreconditionFailed) => {}
+            Err(GoogleError::PreconditionFailed | GoogleError::Conflict) => {}
             Err(error) => return refused(claimed, &error),
         }
     }
@@ -145,6 +158,10 @@ fn fate(event: &Event, written: Written<'_>, placement: Placement) -> Fate {
         return Fate::Gone;
     }
     if event.is_series() || event.attendees_omitted {
+        return Fate::Keep;
+    }
+    // Somebody made a series of it: this is a date of theirs.
+    if event.recurring_event_id.is_some() && !written.taken {
         return Fate::Keep;
     }
     let humans = event.attendees.iter().filter(|entry| {
@@ -228,6 +245,7 @@ mod tests {
         Fate::Keep
     )]
     #[case::made_a_series(json!({"recurrence": ["RRULE:FREQ=DAILY"]}), Fate::Keep)]
+    #[case::a_date_of_a_series_made_of_it(json!({"recurringEventId": "e"}), Fate::Keep)]
     #[case::guests_we_are_not_shown(json!({"attendeesOmitted": true}), Fate::Keep)]
     fn only_what_we_wrote_is_taken_back(#[case] change: Value, #[case] expected: Fate) {
         assert_eq!(fate_of(&change, false, Placement::UserCalendar), expected);

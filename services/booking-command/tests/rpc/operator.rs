@@ -69,7 +69,7 @@ async fn coverage_counts_the_links_of_all_tenants(pool: PgPool) {
     assert!(before.unwrap().into_inner().links.is_empty());
 
     sqlx::raw_sql(
-        "INSERT INTO booking.tenants (tenant_id) VALUES ('t1'), ('t2');
+        "INSERT INTO booking.tenants (tenant_id, module_enabled) VALUES ('t1', true), ('t2', true);
         INSERT INTO booking.objects (tenant_id, object_id, name, time_zone)
         SELECT tenant_id, object_id, 'a room', 'Europe/Berlin'
         FROM booking.tenants, unnest(ARRAY['o1', 'o2', 'o3']) AS object_id;

@@ -1,6 +1,8 @@
 //! `connection.changed`: administrators are told when their connection is lost, and when it works again. Only
 //! SQL: transaction, inbox, the state, its mail, commit, ack. Consumed in order.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use roomsync_broker::{Delivery, Failure, Handler, ResultExt as _};
 use roomsync_messages::{ConnectionChanged, Message as _};
@@ -27,7 +29,7 @@ impl Handler<ConnectionChanged> for ConnectionChangedConsumer {
                         return Ok(());
                     }
                     if let Some(notice) = connections::note(tx, change).await? {
-                        store::add(tx, change.tenant.as_str(), &[notice]).await?;
+                        store::add(tx, &change.tenant, None, &[notice], Duration::ZERO).await?;
                     }
                     Ok(())
                 })

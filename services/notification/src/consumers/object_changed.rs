@@ -4,7 +4,7 @@
 //! over, the two may hold neighbouring versions of one object and commit them the wrong way round. The
 //! versions repair that: see [`crate::log`].
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use roomsync_broker::{Delivery, Failure, Handler, ResultExt as _};
@@ -12,7 +12,7 @@ use roomsync_messages::{Message as _, ObjectChanged};
 use roomsync_postgres::{Database, inbox};
 
 use crate::{
-    log::append::{self, Change, Outcome},
+    log::append::{self, Change, Outcome, Waits},
     metrics::Metrics,
 };
 
@@ -21,8 +21,8 @@ use crate::{
 pub struct ObjectChangedConsumer {
     /// Where the log is.
     pub database: Database,
-    /// How long a gap may stay open before it is fetched.
-    pub gap_after: Duration,
+    /// How long what comes of a change waits.
+    pub waits: Waits,
     /// What is measured.
     pub metrics: Arc<Metrics>,
 }
@@ -35,7 +35,7 @@ impl Handler<ObjectChanged> for ObjectChangedConsumer {
                 "versions of objects begin at 1",
             )));
         }
-        let (message_id, gap_after) = (delivery.message_id, self.gap_after);
+        let (message_id, waits) = (delivery.message_id, self.waits);
         let change = &Change {
             change_id: message_id.to_string(),
             body: message,
@@ -45,7 +45,7 @@ impl Handler<ObjectChanged> for ObjectChangedConsumer {
             .tx("append_change", |tx| {
                 Box::pin(async move {
                     if inbox::first_time(tx, message_id, ObjectChanged::QUEUE).await? {
-                        append::append(tx, change, gap_after).await
+                        append::append(tx, change, waits).await
                     } else {
                         Ok(Outcome::Duplicate)
                     }

@@ -22,6 +22,15 @@ pub struct Change {
     pub body: ObjectChanged,
 }
 
+/// How long what comes of a change waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// How long a new gap may stay open before it is fetched.
+    pub gap: Duration,
+    /// How long a mail waits for others that it can be told with.
+    pub mails: Duration,
+}
+
 /// A change that is in the log now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
@@ -53,12 +62,10 @@ struct Standing {
 }
 
 /// Appends `change` if it is the next of its object, holds it if it is a later one.
-///
-/// `gap_after` is how long a new gap may stay open before it is fetched.
 pub async fn append(
     tx: &mut PgConnection,
     change: &Change,
-    gap_after: Duration,
+    waits: Waits,
 ) -> Result<Outcome, sqlx::Error> {
     let (tenant, object) = (change.body.tenant.as_str(), change.body.object.as_str());
     let standing = lock(tx, tenant, object).await?;
@@ -66,12 +73,12 @@ pub async fn append(
         return Ok(Outcome::Duplicate);
     }
     if change.body.version > standing.last_version + 1 {
-        hold(tx, change, gap_after).await?;
+        hold(tx, change, waits).await?;
         return Ok(Outcome::Held);
     }
-    let mut entries = vec![append_one(tx, change).await?];
+    let mut entries = vec![append_one(tx, change, waits).await?];
     if standing.gapped {
-        append_held(tx, tenant, object, &mut entries, gap_after).await?;
+        append_held(tx, tenant, object, &mut entries, waits).await?;
     }
     tell_readers(tx, &change.body.tenant, &change.body.object, &entries).await?;
     Ok(Outcome::Appended(entries))
@@ -83,7 +90,7 @@ pub async fn skip_to_oldest_held(
     tx: &mut PgConnection,
     tenant_id: &TenantId,
     object_id: &ObjectId,
-    gap_after: Duration,
+    waits: Waits,
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let (tenant, object) = (tenant_id.as_str(), object_id.as_str());
     lock(tx, tenant, object).await?;
@@ -104,7 +111,7 @@ pub async fn skip_to_oldest_held(
     .execute(&mut *tx)
     .await?;
     let mut entries = Vec::new();
-    append_held(tx, tenant, object, &mut entries, gap_after).await?;
+    append_held(tx, tenant, object, &mut entries, waits).await?;
     tell_readers(tx, tenant_id, object_id, &entries).await?;
     Ok(entries)
 }
@@ -125,11 +132,7 @@ async fn lock(tx: &mut PgConnection, tenant: &str, object: &str) -> Result<Stand
     .await
 }
 
-async fn hold(
-    tx: &mut PgConnection,
-    change: &Change,
-    gap_after: Duration,
-) -> Result<(), sqlx::Error> {
+async fn hold(tx: &mut PgConnection, change: &Change, waits: Waits) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "-- notification.held.insert
         WITH gap AS (
@@ -145,14 +148,18 @@ async fn hold(
         change.body.version,
         change.change_id,
         Json(&change.body) as _,
-        interval(gap_after),
+        interval(waits.gap),
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn append_one(tx: &mut PgConnection, change: &Change) -> Result<Entry, sqlx::Error> {
+async fn append_one(
+    tx: &mut PgConnection,
+    change: &Change,
+    waits: Waits,
+) -> Result<Entry, sqlx::Error> {
     forget::persons(&mut *tx, &change.body).await?;
     let row = sqlx::query!(
         "-- notification.log.append
@@ -181,8 +188,10 @@ async fn append_one(tx: &mut PgConnection, change: &Change) -> Result<Entry, sql
     .await?;
     mails::add(
         tx,
-        change.body.tenant.as_str(),
+        &change.body.tenant,
+        Some(&change.body.object),
         &notices::notices_of(&change.body),
+        waits.mails,
     )
     .await?;
     Ok(Entry {
@@ -200,10 +209,10 @@ async fn append_held(
     tenant: &str,
     object: &str,
     entries: &mut Vec<Entry>,
-    gap_after: Duration,
+    waits: Waits,
 ) -> Result<(), sqlx::Error> {
     while let Some(change) = take_next_held(tx, tenant, object).await? {
-        entries.push(append_one(tx, &change).await?);
+        entries.push(append_one(tx, &change, waits).await?);
     }
     sqlx::query!(
         "-- notification.held.tidy
@@ -222,7 +231,7 @@ async fn append_held(
         WHERE o.tenant_id = $1 AND o.object_id = $2",
         tenant,
         object,
-        interval(gap_after),
+        interval(waits.gap),
     )
     .execute(tx)
     .await?;

@@ -31,6 +31,9 @@ pub struct MailConfig {
     /// How long handing over one mail may take.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
+    /// How long a mail about a booking waits for others that it can be told with.
+    #[serde(with = "humantime_serde")]
+    pub gather: Duration,
     /// How long one mail is tried.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
@@ -42,6 +45,9 @@ pub struct MailConfig {
 impl MailConfig {
     /// The broker gives a message up after a day: ours ends before, so that it is the one that is noted.
     const LONGEST_PATIENCE: Duration = Duration::from_hours(22);
+
+    /// Whoever has booked by mistake, or has lost a room, wants to know while something can be done.
+    const LONGEST_GATHERING: Duration = Duration::from_mins(10);
 
     /// Whether mails are sent.
     pub fn is_on(&self) -> bool {
@@ -63,6 +69,9 @@ impl MailConfig {
         }
         if self.patience > Self::LONGEST_PATIENCE {
             return broken("patience", "must be at most 22 hours");
+        }
+        if self.gather > Self::LONGEST_GATHERING {
+            return broken("gather", "must be at most 10 minutes");
         }
         if !self.is_on() {
             return Ok(());

@@ -1,10 +1,12 @@
-//! Sending one mail that waits: asks what it has to say, writes it, hands it over.
+//! Sending what waits: asks what there is to say, writes it, hands it over.
 //!
-//! Refused for good by the mail server is done; anything that may pass is tried again by the broker's ladder
-//! for as long as patience lasts, and then given up. Of several recipients those are told again who were told
-//! before the one that failed: their mails have the same `Message-ID`.
+//! Bookings of one object that ended for one cause within a short time are told together, one mail for each
+//! person. Refused for good by the mail server is done, and so is what is told too late: of a booking that is
+//! over, or of a connection that stands differently by now. Anything that may pass is tried again by the broker's
+//! ladder for as long as patience lasts, and then given up. Of several administrators those are told again who
+//! were told before the one that failed: their mails have the same `Message-ID`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use roomsync_domain::{Cause, MailAddress};
 use roomsync_postgres::Database;
@@ -12,12 +14,12 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{
-    facts::Facts,
+    facts::{BookingFacts, Facts},
     notices::Kind,
     recipients,
     send::{Mailer, NotSent},
     store::{self, Outcome, Waiting},
-    text::{self, Text},
+    text::{self, Text, Told},
 };
 use crate::metrics::Metrics;
 
@@ -60,50 +62,167 @@ pub enum StillWaiting {
     Text(#[from] askama::Error),
 }
 
-/// A mail ready to be sent, or why none is.
-enum Written {
-    Mail(Vec<MailAddress>, Text),
-    Not(Outcome),
-}
+/// Whom one mail is for, and who declined: what that is, and the address.
+type Reader = (MailAddress, String, String);
+/// What is told in one mail.
+type Share = Vec<(Waiting, BookingFacts)>;
 
 impl Mails {
-    /// Sends a mail, if it still waits.
+    /// Sends a mail and those that are told with it, as far as they still wait.
     pub async fn send(&self, id: Uuid) -> Result<(), StillWaiting> {
+        let close = store::close(self.database.pool(), id);
+        self.database.answer(close).await?;
         let waiting = store::waiting(self.database.pool(), id, self.patience);
-        let Some(mail) = self.database.answer(waiting).await? else {
+        let waiting = self.database.answer(waiting).await?;
+        let Some(first) = waiting.first() else {
             return Ok(());
         };
-        let outcome = match &self.post {
-            None => Outcome::Off,
-            Some(post) => match post.send(id, &mail).await {
-                Ok(outcome) => outcome,
-                Err(error) if mail.is_late => {
-                    tracing::warn!(mail = %id, tenant = mail.tenant_id, kind = mail.kind, %error, "a mail is given up");
-                    Outcome::GivenUp
-                }
-                Err(error) => return Err(error),
-            },
+        let Some(post) = &self.post else {
+            return self.done(&waiting, Outcome::Off).await;
         };
-        let done = store::done(self.database.pool(), id, outcome);
+        let sent = match Kind::of(&first.kind) {
+            Some(kind @ (Kind::ConnectionLost | Kind::ConnectionActive)) => {
+                self.send_of_connection(post, kind, first).await
+            }
+            Some(kind) => self.send_of_bookings(post, kind, &waiting).await,
+            None => self.done(&waiting, Outcome::Nobody).await,
+        };
+        match sent {
+            Err(error) if first.is_late => {
+                let (tenant, kind) = (&first.tenant_id, &first.kind);
+                tracing::warn!(mail = %id, tenant, kind, %error, "a mail is given up");
+                // Some of them may have been told; what is done stays as it is.
+                let left = store::waiting(self.database.pool(), id, self.patience);
+                let left = self.database.answer(left).await?;
+                self.done(&left, Outcome::GivenUp).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn done(&self, mails: &[Waiting], outcome: Outcome) -> Result<(), StillWaiting> {
+        let ids: Vec<Uuid> = mails.iter().map(|mail| mail.mail_id).collect();
+        let done = store::done(self.database.pool(), &ids, outcome);
         self.database.answer(done).await?;
-        self.metrics.mail_done(&mail.kind, outcome);
+        for mail in mails {
+            self.metrics.mail_done(&mail.kind, outcome);
+        }
         Ok(())
+    }
+
+    async fn send_of_connection(
+        &self,
+        post: &Post,
+        kind: Kind,
+        mail: &Waiting,
+    ) -> Result<(), StillWaiting> {
+        let mails = std::slice::from_ref(mail);
+        let facts = post.facts.connection(&mail.tenant_id).await;
+        let Some(facts) = facts.map_err(StillWaiting::Facts)? else {
+            return self.done(mails, Outcome::Nobody).await;
+        };
+        let said = if kind == Kind::ConnectionLost {
+            "lost"
+        } else {
+            "active"
+        };
+        if facts.state != said {
+            return self.done(mails, Outcome::Outdated).await;
+        }
+        let people = recipients::of_connection(&facts);
+        let text = text::of_connection(kind, &facts).transpose()?;
+        let outcome = match text {
+            Some(text) if !people.is_empty() => post.send(mail, &people, &text).await?,
+            _ => Outcome::Nobody,
+        };
+        self.done(mails, outcome).await
+    }
+
+    /// A mail for each person. Who was told is done, whatever becomes of the others.
+    async fn send_of_bookings(
+        &self,
+        post: &Post,
+        kind: Kind,
+        mails: &[Waiting],
+    ) -> Result<(), StillWaiting> {
+        let mut failed = None;
+        for ((person, ..), share) in self.shares(post, kind, mails).await? {
+            let (mails, facts): (Vec<_>, Vec<_>) = share.into_iter().unzip();
+            let Some(first) = mails.first() else { continue };
+            let told = mails.iter().zip(&facts).map(|(mail, facts)| Told {
+                facts,
+                several: mail.several,
+            });
+            let told: Vec<_> = told.collect();
+            let cause: Option<Cause> = first.cause.as_deref().and_then(|it| it.parse().ok());
+            let Some(text) = text::of_bookings(kind, &told, cause).transpose()? else {
+                self.done(&mails, Outcome::Nobody).await?;
+                continue;
+            };
+            match post.send(first, std::slice::from_ref(&person), &text).await {
+                Ok(outcome) => self.done(&mails, outcome).await?,
+                Err(error) => {
+                    // The others may fare better, unless nobody answers at all.
+                    let is_away = matches!(error, StillWaiting::NotSent(NotSent::NoReply { .. }));
+                    failed = Some(error);
+                    if is_away {
+                        break;
+                    }
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Who is told of what; what nobody is told of is done. Bookings that different people declined are told
+    /// apart: a mail names one.
+    async fn shares(
+        &self,
+        post: &Post,
+        kind: Kind,
+        mails: &[Waiting],
+    ) -> Result<BTreeMap<Reader, Share>, StillWaiting> {
+        let mut shares = BTreeMap::<Reader, Share>::new();
+        for mail in mails {
+            let facts = match mail.booking_id {
+                Some(booking) => post.facts.booking(&mail.tenant_id, booking).await,
+                None => Ok(None),
+            };
+            let facts = facts.map_err(StillWaiting::Facts)?;
+            let person = facts
+                .as_ref()
+                .and_then(|it| recipients::of_booking(kind, it));
+            let mail = mail.clone();
+            match facts.zip(person) {
+                None => self.done(&[mail], Outcome::Nobody).await?,
+                // Other dates of a series may still be to come.
+                Some((facts, _)) if facts.ends_at <= mail.now && !mail.several => {
+                    self.done(&[mail], Outcome::Outdated).await?;
+                }
+                Some((facts, person)) => {
+                    let (what, whose) = (&facts.declined_by, &facts.declined_by_mail);
+                    let reader = (person, what.clone(), whose.clone());
+                    shares.entry(reader).or_default().push((mail, facts));
+                }
+            }
+        }
+        Ok(shares)
     }
 }
 
 impl Post {
-    async fn send(&self, id: Uuid, mail: &Waiting) -> Result<Outcome, StillWaiting> {
-        let (people, text) = match self.write(mail).await? {
-            Written::Mail(people, text) => (people, text),
-            Written::Not(outcome) => return Ok(outcome),
-        };
-        if people.is_empty() {
-            return Ok(Outcome::Nobody);
-        }
+    /// Hands one text over to each of these people.
+    async fn send(
+        &self,
+        mail: &Waiting,
+        people: &[MailAddress],
+        text: &Text,
+    ) -> Result<Outcome, StillWaiting> {
+        let id = mail.mail_id;
         let mut outcome = Outcome::Refused;
         let mut failed = None;
         for (part, person) in people.iter().enumerate() {
-            match self.mailer.send(id, part, person, &text).await {
+            match self.mailer.send(id, part, person, text).await {
                 Ok(()) => outcome = Outcome::Sent,
                 Err(error) if error.is_final() => {
                     tracing::warn!(mail = %id, tenant = mail.tenant_id, kind = mail.kind, part, %error, "a mail was refused");
@@ -113,45 +232,5 @@ impl Post {
             }
         }
         failed.map_or(Ok(outcome), |error| Err(error.into()))
-    }
-
-    async fn write(&self, mail: &Waiting) -> Result<Written, StillWaiting> {
-        let tenant = &mail.tenant_id;
-        let cause: Option<Cause> = mail.cause.as_deref().and_then(|cause| cause.parse().ok());
-        let written = match (Kind::of(&mail.kind), mail.booking_id) {
-            (Some(kind @ (Kind::ConnectionLost | Kind::ConnectionActive)), _) => {
-                let facts = self.facts.connection(tenant).await;
-                let Some(facts) = facts.map_err(StillWaiting::Facts)? else {
-                    return Ok(Written::Not(Outcome::Nobody));
-                };
-                let said = if kind == Kind::ConnectionLost {
-                    "lost"
-                } else {
-                    "active"
-                };
-                if facts.state != said {
-                    return Ok(Written::Not(Outcome::Outdated));
-                }
-                let text = text::of_connection(kind, &facts).transpose()?;
-                text.map(|text| (recipients::of_connection(&facts), text))
-            }
-            (Some(kind), Some(booking)) => {
-                let facts = self.facts.booking(tenant, booking).await;
-                let Some(facts) = facts.map_err(StillWaiting::Facts)? else {
-                    return Ok(Written::Not(Outcome::Nobody));
-                };
-                let text = text::of_booking(kind, &facts, cause, mail.several).transpose()?;
-                text.map(|text| {
-                    let person = recipients::of_booking(kind, &facts);
-                    (person.into_iter().collect(), text)
-                })
-            }
-            (None, _) | (Some(_), None) => None,
-        };
-        Ok(
-            written.map_or(Written::Not(Outcome::Nobody), |(people, text)| {
-                Written::Mail(people, text)
-            }),
-        )
     }
 }

@@ -12,6 +12,8 @@
 //! * a notice is decided in the transaction that appends its change, so it is neither lost nor made twice;
 //! * no row, no message and no log has a person in it: who they are and what a mail says is asked for when it
 //!   is sent;
+//! * who has lost several bookings of one object is told in one mail, if they ended within `mail.gather`;
+//! * nothing is told of a booking that is over by the time its mail can be sent;
 //! * nothing is ever sent to the address of a calendar or of a room (D26);
 //! * a mail may arrive twice, when a process dies after the mail server took it; both have one `Message-ID`.
 //!

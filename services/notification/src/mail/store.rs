@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use roomsync_domain::{ObjectId, TenantId};
 use roomsync_messages::MailDue;
 use roomsync_postgres::outbox;
 use sqlx::{PgConnection, PgExecutor};
@@ -10,9 +12,14 @@ use uuid::Uuid;
 use super::notices::Notice;
 use crate::log::append::interval;
 
+/// How many mails are told together.
+const TOGETHER: i64 = 200;
+
 /// A mail that waits to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
+    /// Which.
+    pub mail_id: Uuid,
     /// Whose.
     pub tenant_id: String,
     /// What it is about, by name.
@@ -25,6 +32,8 @@ pub struct Waiting {
     pub several: bool,
     /// It has been tried for as long as patience lasts.
     pub is_late: bool,
+    /// The time.
+    pub now: DateTime<Utc>,
 }
 
 /// What became of a mail.
@@ -38,7 +47,7 @@ pub enum Outcome {
     Refused,
     /// No mail server took it for as long as patience lasts.
     GivenUp,
-    /// What it would say is not so any more.
+    /// What it would say is not so any more, or is told too late.
     Outdated,
     /// No mails are sent by this installation.
     Off,
@@ -59,59 +68,126 @@ impl Outcome {
 }
 
 /// Adds the mails that are called for, and their messages with the same commit. One that is known already
-/// stays as it is.
+/// stays as it is. One about a booking waits so long for others about the same object and for the same cause;
+/// they have no message of their own.
 pub async fn add(
     tx: &mut PgConnection,
-    tenant: &str,
+    tenant: &TenantId,
+    object: Option<&ObjectId>,
     notices: &[Notice],
+    gather: Duration,
 ) -> Result<(), sqlx::Error> {
     for notice in notices {
+        let joins = match object {
+            Some(object) => gathering(tx, tenant, object, notice).await?,
+            None => None,
+        };
+        let gathers = joins.is_none() && object.is_some() && !gather.is_zero();
         let added = sqlx::query_scalar!(
             "-- notification.mails.add
-            INSERT INTO notification.mails (tenant_id, kind, booking_id, cause, several, dedup)
-            VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO notification.mails (
+                tenant_id, kind, booking_id, cause, several, dedup, object_id, told_with, gathers_until
+            )
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN now() + $10::interval END)
             ON CONFLICT (tenant_id, dedup) DO NOTHING
             RETURNING mail_id",
-            tenant,
+            tenant.as_str(),
             notice.kind.as_str(),
             notice.booking.map(|booking| booking.0),
             notice.cause.map(roomsync_domain::Cause::as_str),
             notice.several,
             notice.dedup,
+            object.map(ObjectId::as_str),
+            joins,
+            gathers,
+            interval(gather),
         )
         .fetch_optional(&mut *tx)
         .await?;
-        if let Some(id) = added {
-            outbox::push(tx, &MailDue { id }).await?;
-        }
+        let Some(id) = added.filter(|_| joins.is_none()) else {
+            continue;
+        };
+        let after = if gathers { gather } else { Duration::ZERO };
+        outbox::push_after(tx, &MailDue { id }, after).await?;
     }
     Ok(())
 }
 
-/// The mail, if it still waits. Patience is counted by the database's clock alone.
+/// The mail that this one can be told with. Its row is locked until the commit: whoever sends it waits for
+/// what joins it, see [`close`].
+async fn gathering(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    object: &ObjectId,
+    notice: &Notice,
+) -> Result<Option<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "-- notification.mails.gathering
+        SELECT mail_id
+        FROM notification.mails AS first
+        WHERE tenant_id = $1
+            AND object_id = $2
+            AND kind = $3
+            AND cause IS NOT DISTINCT FROM $4
+            AND gathers_until > now()
+            AND (
+                SELECT count(*)
+                FROM notification.mails AS other
+                WHERE other.told_with = first.mail_id
+            ) < $5
+        ORDER BY gathers_until
+        LIMIT 1
+        FOR UPDATE",
+        tenant.as_str(),
+        object.as_str(),
+        notice.kind.as_str(),
+        notice.cause.map(roomsync_domain::Cause::as_str),
+        TOGETHER - 1,
+    )
+    .fetch_optional(tx)
+    .await
+}
+
+/// Nothing joins this mail any more.
+pub async fn close(executor: impl PgExecutor<'_>, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "-- notification.mails.close
+        UPDATE notification.mails
+        SET gathers_until = NULL
+        WHERE mail_id = $1 AND gathers_until IS NOT NULL",
+        id,
+    )
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+/// The mail and those that are told with it, as far as they still wait; the oldest first. Patience is counted by
+/// the database's clock alone.
 pub async fn waiting(
     executor: impl PgExecutor<'_>,
     id: Uuid,
     patience: Duration,
-) -> Result<Option<Waiting>, sqlx::Error> {
+) -> Result<Vec<Waiting>, sqlx::Error> {
     sqlx::query_as!(
         Waiting,
         r#"-- notification.mails.waiting
-        SELECT tenant_id, kind, booking_id, cause, several,
-            created_at + $2 < now() AS "is_late!"
+        SELECT mail_id, tenant_id, kind, booking_id, cause, several,
+            created_at + $2 < now() AS "is_late!", now() AS "now!"
         FROM notification.mails
-        WHERE mail_id = $1 AND done_at IS NULL"#,
+        WHERE (mail_id = $1 OR told_with = $1) AND done_at IS NULL
+        ORDER BY created_at, mail_id"#,
         id,
         interval(patience),
     )
-    .fetch_optional(executor)
+    .fetch_all(executor)
     .await
 }
 
-/// Notes what became of a mail.
+/// Notes what became of mails.
 pub async fn done(
     executor: impl PgExecutor<'_>,
-    id: Uuid,
+    ids: &[Uuid],
     outcome: Outcome,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
@@ -119,8 +195,8 @@ pub async fn done(
         UPDATE notification.mails
         SET done_at = now(),
             outcome = $2
-        WHERE mail_id = $1 AND done_at IS NULL",
-        id,
+        WHERE mail_id = ANY($1) AND done_at IS NULL",
+        ids,
         outcome.as_str(),
     )
     .execute(executor)

@@ -28,16 +28,31 @@ pub struct Text {
     pub body: String,
 }
 
-/// What templates about a booking may name.
-struct Booking<'a> {
+/// What templates about bookings may name.
+struct Bookings<'a> {
     object: &'a str,
     location: &'a str,
-    when: String,
     zone: &'static str,
-    title: &'a str,
-    several: bool,
+    dates: Vec<Date<'a>>,
     cause: Option<Cause>,
     declined_by: DeclinedBy<'a>,
+}
+
+/// One booking.
+struct Date<'a> {
+    when: String,
+    title: &'a str,
+    several: bool,
+}
+
+impl Bookings<'_> {
+    /// The booking, if the mail is about one alone.
+    fn single(&self) -> Option<&Date<'_>> {
+        match self.dates.as_slice() {
+            [date] => Some(date),
+            _ => None,
+        }
+    }
 }
 
 /// By whom a booking was declined in Flexopus.
@@ -51,17 +66,17 @@ enum DeclinedBy<'a> {
 #[derive(Template)]
 enum Written<'a> {
     #[template(path = "mail/room_lost.de.txt")]
-    RoomLostDe { it: Booking<'a> },
+    RoomLostDe { it: Bookings<'a> },
     #[template(path = "mail/room_lost.en.txt")]
-    RoomLostEn { it: Booking<'a> },
+    RoomLostEn { it: Bookings<'a> },
     #[template(path = "mail/booking_refused.de.txt")]
-    BookingRefusedDe { it: Booking<'a> },
+    BookingRefusedDe { it: Bookings<'a> },
     #[template(path = "mail/booking_refused.en.txt")]
-    BookingRefusedEn { it: Booking<'a> },
+    BookingRefusedEn { it: Bookings<'a> },
     #[template(path = "mail/booking_declined.de.txt")]
-    BookingDeclinedDe { it: Booking<'a> },
+    BookingDeclinedDe { it: Bookings<'a> },
     #[template(path = "mail/booking_declined.en.txt")]
-    BookingDeclinedEn { it: Booking<'a> },
+    BookingDeclinedEn { it: Bookings<'a> },
     #[template(path = "mail/connection_lost.de.txt")]
     ConnectionLostDe { it: &'a ConnectionFacts },
     #[template(path = "mail/connection_lost.en.txt")]
@@ -72,23 +87,38 @@ enum Written<'a> {
     ConnectionActiveEn { it: &'a ConnectionFacts },
 }
 
-/// A mail about a booking, or nothing for a kind that is about something else.
-pub fn of_booking(
+/// What a mail says about one booking.
+#[derive(Clone, Copy)]
+pub struct Told<'a> {
+    /// The booking.
+    pub facts: &'a BookingFacts,
+    /// It stands for several dates of its series.
+    pub several: bool,
+}
+
+/// A mail about bookings of one object, of one person and for one cause, or nothing for a kind that is about
+/// something else.
+pub fn of_bookings(
     kind: Kind,
-    facts: &BookingFacts,
+    told: &[Told<'_>],
     cause: Option<Cause>,
-    several: bool,
 ) -> Option<Result<Text, askama::Error>> {
     use Language::{English, German};
 
+    let facts = told.first()?.facts;
     let language = Language::of(&facts.locale);
-    let it = Booking {
+    let mut told = told.to_vec();
+    told.sort_by_key(|it| it.facts.starts_at);
+    let dates = told.into_iter().map(|it| Date {
+        when: language.span(it.facts.starts_at, it.facts.ends_at, facts.zone),
+        title: &it.facts.title,
+        several: it.several,
+    });
+    let it = Bookings {
         object: &facts.object,
         location: &facts.location,
-        when: language.span(facts.starts_at, facts.ends_at, facts.zone),
         zone: facts.zone.name(),
-        title: &facts.title,
-        several,
+        dates: dates.collect(),
         cause,
         declined_by: match facts.declined_by.as_str() {
             _ if !facts.declined_by_mail.is_empty() => DeclinedBy::Person(&facts.declined_by_mail),

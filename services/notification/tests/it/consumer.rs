@@ -5,7 +5,7 @@ use roomsync_broker::{Delivery, Failure, Handler as _};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::support::{NEVER, change, database, log_of, versions};
+use crate::support::{WAITS, change, database, log_of, versions};
 
 fn delivery(message_id: Uuid) -> Delivery {
     let first_seen = "2026-03-01T09:00:00Z".parse().unwrap();
@@ -22,7 +22,7 @@ async fn a_message_that_arrives_twice_is_in_the_log_once_under_its_own_id(pool: 
     let database = database(&pool);
     let consumer = ObjectChangedConsumer {
         database: database.clone(),
-        gap_after: NEVER,
+        waits: WAITS,
         metrics: Metrics::new(),
     };
     let id = Uuid::new_v4();
@@ -52,7 +52,7 @@ async fn a_version_that_cannot_be_is_parked(pool: PgPool) {
     let database = database(&pool);
     let consumer = ObjectChangedConsumer {
         database: database.clone(),
-        gap_after: NEVER,
+        waits: WAITS,
         metrics: Metrics::new(),
     };
     let refused = consumer

@@ -7,12 +7,12 @@ use roomsync_postgres::Database;
 use sqlx::PgPool;
 
 use crate::support::{
-    BookingCommand, NEVER, append, append_with_gap_after, change, database, held, versions,
+    BookingCommand, NEVER, WAITS, append, append_with_gap_after, change, database, held, versions,
 };
 
 async fn gaps(database: &Database, booking_command: &BookingCommand) -> Gaps {
     let channel = booking_command.serve().await;
-    Gaps::new(database.clone(), channel, NEVER, NEVER, Metrics::new())
+    Gaps::new(database.clone(), channel, WAITS, NEVER, Metrics::new())
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]

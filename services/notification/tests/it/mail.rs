@@ -1,6 +1,7 @@
 //! Mails, from the change that calls for one to a real mail server on loopback.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -27,21 +28,25 @@ use roomsync_proto::internal::v1::{
     GetConnectionNoticeResponse,
     notice_service_server::{NoticeService, NoticeServiceServer},
 };
-use roomsync_testkit::{MailServer, smtp::Reply};
+use roomsync_testkit::{
+    MailServer,
+    smtp::{Encryption, Reply},
+};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, async_trait, transport::Server};
 use uuid::Uuid;
 
-use crate::support::{TENANT, append, change, database};
+use crate::support::{TENANT, WAITS, append, append_waiting, change, database};
 
 const ANA: &str = "ana@example.com";
 
-/// A booking-command that knows one booking and one connection.
+/// A booking-command that knows one booking and one connection, and some bookings by their ids.
 #[derive(Clone, Default)]
 struct Told {
     booking: Arc<Mutex<Option<GetBookingNoticeResponse>>>,
+    bookings: Arc<Mutex<HashMap<String, GetBookingNoticeResponse>>>,
     connection: Arc<Mutex<Option<GetConnectionNoticeResponse>>>,
     is_away: Arc<Mutex<bool>>,
 }
@@ -61,8 +66,12 @@ impl Told {
 impl NoticeService for Told {
     async fn get_booking_notice(
         &self,
-        _: Request<GetBookingNoticeRequest>,
+        request: Request<GetBookingNoticeRequest>,
     ) -> Result<Response<GetBookingNoticeResponse>, Status> {
+        let known = self.bookings.lock().unwrap();
+        if let Some(known) = known.get(&request.get_ref().booking_id) {
+            return Ok(Response::new(known.clone()));
+        }
         self.answer(&self.booking)
     }
 
@@ -90,6 +99,7 @@ fn mail_config(url: String) -> MailConfig {
         password: None,
         from: "Flexopus <rooms@example.com>".to_owned(),
         timeout: Duration::from_secs(5),
+        gather: Duration::ZERO,
         patience: Duration::from_hours(22),
         booking_command: None,
     }
@@ -101,7 +111,15 @@ impl World {
     }
 
     async fn with(pool: &PgPool, change: impl FnOnce(&mut MailConfig)) -> Self {
-        let (database, server, told) = (database(pool), MailServer::start().await, Told::default());
+        Self::telling(pool, MailServer::start().await, change).await
+    }
+
+    async fn telling(
+        pool: &PgPool,
+        server: MailServer,
+        change: impl FnOnce(&mut MailConfig),
+    ) -> Self {
+        let (database, told) = (database(pool), Told::default());
         *told.booking.lock().unwrap() = Some(GetBookingNoticeResponse {
             booker_mail: ANA.to_owned(),
             organizer_mail: ANA.to_owned(),
@@ -109,11 +127,11 @@ impl World {
             object_name: "Aquarium für Größe".to_owned(),
             time_zone: "Europe/Berlin".to_owned(),
             starts_at: Some(prost_types::Timestamp {
-                seconds: 1_795_597_200,
+                seconds: 4_004_672_400,
                 nanos: 0,
             }),
             ends_at: Some(prost_types::Timestamp {
-                seconds: 1_795_600_800,
+                seconds: 4_004_676_000,
                 nanos: 0,
             }),
             ..GetBookingNoticeResponse::default()
@@ -149,6 +167,37 @@ impl World {
         append(&self.database, &lost("a", 1)).await;
         let [id] = self.due().await.try_into().unwrap();
         id
+    }
+
+    /// The room declines a booking of this person's, so many days later than the first; others may be told
+    /// with it.
+    async fn given_lost(&self, object: &str, version: i64, person: &str, days: i64) {
+        let lost = lost(object, version);
+        let [ChangedItem::Booking { booking }] = lost.body.items.as_slice() else {
+            panic!("one booking");
+        };
+        let mut told = self.told.booking.lock().unwrap().clone().unwrap();
+        person.clone_into(&mut told.booker_mail);
+        for at in [&mut told.starts_at, &mut told.ends_at] {
+            at.as_mut().unwrap().seconds += days * 24 * 3600;
+        }
+        let id = booking.id.to_string();
+        self.told.bookings.lock().unwrap().insert(id, told);
+        let waits = notification::log::append::Waits {
+            mails: Duration::from_mins(1),
+            ..WAITS
+        };
+        append_waiting(&self.database, &lost, waits).await;
+    }
+
+    /// What became of every mail, by how many.
+    async fn outcomes(&self) -> Vec<(Option<String>, i64)> {
+        sqlx::query_as(
+            "SELECT outcome, count(*) FROM notification.mails GROUP BY outcome ORDER BY outcome",
+        )
+        .fetch_all(self.database.pool())
+        .await
+        .unwrap()
     }
 
     /// The mails whose messages are in the outbox, in order.
@@ -269,7 +318,7 @@ async fn a_lost_room_is_told_once(pool: PgPool) {
     assert_eq!(mail.auto_submitted, "auto-generated");
     assert_eq!(
         mail.subject,
-        "Nicht mehr gebucht: Aquarium für Größe, Mi., 25.11.2026, 10:00–11:00 Uhr"
+        "Nicht mehr gebucht: Aquarium für Größe, So., 25.11.2096, 10:00–11:00 Uhr"
     );
     assert!(
         mail.body.contains("Objekt: Aquarium für Größe\n"),
@@ -359,6 +408,168 @@ async fn nothing_is_sent_in_the_clear_where_encryption_is_demanded(pool: PgPool)
     let id = world.given_mail().await;
     world.fails(id).await;
     assert_eq!(world.server.everything(), []);
+}
+
+fn encrypted(server: &MailServer) -> impl FnOnce(&mut MailConfig) + use<> {
+    let (url, authority) = (server.url(), server.authority());
+    move |config| {
+        config.url = url;
+        config.starttls = true;
+        config.ca = authority;
+        "flexopus".clone_into(&mut config.user);
+        config.password = Some("s3cret".to_owned().into());
+    }
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_server_that_encrypts_gets_the_mail_and_the_password(pool: PgPool) {
+    for encryption in [Encryption::StartTls, Encryption::FromTheStart] {
+        let server = MailServer::encrypting(encryption).await;
+        let config = encrypted(&server);
+        let world = World::telling(&pool, server, config).await;
+        append(&world.database, &lost(&format!("{encryption:?}"), 1)).await;
+        let id = world.due().await.pop().unwrap();
+        world.handle(id).await.unwrap();
+        let [mail] = world.server.taken().try_into().unwrap();
+        assert!(mail.encrypted, "{encryption:?}");
+        assert_eq!(mail.login, "flexopus:s3cret");
+        assert_eq!(world.outcome(id).await.as_deref(), Some("sent"));
+    }
+}
+
+/// Neither the mail nor the password is for whoever only says to be the server.
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn a_server_whose_certificate_nobody_knows_gets_nothing(pool: PgPool) {
+    for encryption in [Encryption::StartTls, Encryption::FromTheStart] {
+        let server = MailServer::encrypting(encryption).await;
+        let config = encrypted(&server);
+        let other = MailServer::encrypting(encryption).await.authority();
+        let world = World::telling(&pool, server, |set| {
+            config(set);
+            set.ca = other;
+        });
+        let world = world.await;
+        append(&world.database, &lost(&format!("{encryption:?}"), 1)).await;
+        let id = world.due().await.pop().unwrap();
+        let why = world.fails(id).await;
+        assert!(why.contains("did not answer"), "{why}");
+        assert_eq!(world.server.everything(), []);
+    }
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn what_a_person_loses_within_a_short_time_is_one_mail(pool: PgPool) {
+    let world = World::new(&pool).await;
+    for (version, person, days) in [(1, ANA, 7), (2, "bob@example.com", 1), (3, ANA, 0)] {
+        world.given_lost("a", version, person, days).await;
+    }
+    world.given_lost("b", 1, ANA, 0).await;
+    let [id, of_another_object] = world.due().await.try_into().unwrap();
+    world.handle(id).await.unwrap();
+    world.handle(id).await.unwrap();
+
+    let [ana, bob] = world.server.taken().try_into().unwrap();
+    assert_eq!((ana.to.as_str(), bob.to.as_str()), (ANA, "bob@example.com"));
+    assert_eq!(
+        ana.subject,
+        "Nicht mehr gebucht: Aquarium für Größe, 2 Termine"
+    );
+    let dates = "- So., 25.11.2096, 10:00–11:00 Uhr\n- So., 02.12.2096, 10:00–11:00 Uhr\n";
+    assert!(ana.body.contains(dates), "{ana:?}");
+    assert!(
+        bob.subject.ends_with("Mo., 26.11.2096, 10:00–11:00 Uhr"),
+        "{bob:?}"
+    );
+    assert_ne!(ana.message_id, bob.message_id);
+    assert_eq!(
+        world.outcomes().await,
+        [(Some("sent".to_owned()), 3), (None, 1)]
+    );
+
+    // What comes when the mail has been sent is another one.
+    world.given_lost("a", 4, ANA, 8).await;
+    let [_, _, next] = world.due().await.try_into().unwrap();
+    world.handle(next).await.unwrap();
+    world.handle(of_another_object).await.unwrap();
+    assert_eq!(world.server.taken().len(), 4);
+    assert_eq!(world.outcomes().await, [(Some("sent".to_owned()), 5)]);
+}
+
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn who_was_told_is_not_told_again_because_of_others(pool: PgPool) {
+    let world = World::new(&pool).await;
+    for (version, person) in [(1, ANA), (2, "bob@example.com"), (3, "zoe@example.com")] {
+        world.given_lost("a", version, person, 0).await;
+    }
+    let [id] = world.due().await.try_into().unwrap();
+    world.server.answer(|to| match to {
+        "bob@example.com" => Reply::Refuse(452),
+        _ => Reply::Take,
+    });
+    let why = world.fails(id).await;
+    assert!(why.contains("452"), "{why}");
+    world.server.answer(|_| Reply::Take);
+    world.handle(id).await.unwrap();
+    let told = world.server.taken();
+    let told: Vec<_> = told.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(told, [ANA, "zoe@example.com", "bob@example.com"]);
+
+    // Whom no server takes a mail for is given up alone.
+    for (version, person) in [(4, ANA), (5, "bob@example.com")] {
+        world.given_lost("a", version, person, 0).await;
+    }
+    let id = world.due().await.pop().unwrap();
+    world.server.answer(|to| match to {
+        "bob@example.com" => Reply::Refuse(452),
+        _ => Reply::Take,
+    });
+    world.age(id, 23).await;
+    world.handle(id).await.unwrap();
+    assert_eq!(
+        world.outcomes().await,
+        [
+            (Some("given_up".to_owned()), 1),
+            (Some("sent".to_owned()), 4)
+        ]
+    );
+}
+
+/// Mails may have waited for hours: nobody has use for what is over.
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn nobody_is_told_of_a_booking_that_is_over(pool: PgPool) {
+    let world = World::new(&pool).await;
+    let century = -100 * 365;
+    for (version, person, days) in [
+        (1, ANA, century),
+        (2, ANA, 0),
+        (3, "bob@example.com", century),
+    ] {
+        world.given_lost("a", version, person, days).await;
+    }
+    let [id] = world.due().await.try_into().unwrap();
+    world.handle(id).await.unwrap();
+    let [mail] = world.server.taken().try_into().unwrap();
+    assert!(
+        mail.subject.ends_with("So., 25.11.2096, 10:00–11:00 Uhr"),
+        "{mail:?}"
+    );
+    assert_eq!(
+        world.outcomes().await,
+        [
+            (Some("outdated".to_owned()), 2),
+            (Some("sent".to_owned()), 1)
+        ]
+    );
+
+    // The first date of a series is over, the others may not be.
+    world.given_lost("b", 1, ANA, century).await;
+    sqlx::query("UPDATE notification.mails SET several = true WHERE object_id = 'b'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let id = world.due().await.pop().unwrap();
+    world.handle(id).await.unwrap();
+    assert_eq!(world.server.taken().len(), 2);
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]

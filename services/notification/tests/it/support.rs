@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use notification::{
     config::StreamConfig,
     known_tenants::KnownTenants,
-    log::append::{self, Change, Outcome},
+    log::append::{self, Change, Outcome, Waits},
     metrics::Metrics,
     stream::{Subscriptions, convert, hub::Hub, outlet::Inlet},
     webhooks::{Webhooks, address::Policy},
@@ -45,6 +45,11 @@ use tonic::{Code, Request, Response, Status, async_trait, transport::Server};
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Longer than a test: such a gap is never due by itself.
 pub(crate) const NEVER: Duration = Duration::from_hours(1);
+/// Such a gap is never due, and mails are due at once.
+pub(crate) const WAITS: Waits = Waits {
+    gap: NEVER,
+    mails: Duration::ZERO,
+};
 pub(crate) const TENANT: &str = "acme";
 
 pub(crate) fn database(pool: &PgPool) -> Database {
@@ -73,7 +78,7 @@ pub(crate) fn change(object: &str, version: i64) -> Change {
 }
 
 pub(crate) async fn append(database: &Database, change: &Change) -> Outcome {
-    append_with_gap_after(database, change, NEVER).await
+    append_waiting(database, change, WAITS).await
 }
 
 pub(crate) async fn append_with_gap_after(
@@ -81,8 +86,16 @@ pub(crate) async fn append_with_gap_after(
     change: &Change,
     gap_after: Duration,
 ) -> Outcome {
+    let waits = Waits {
+        gap: gap_after,
+        ..WAITS
+    };
+    append_waiting(database, change, waits).await
+}
+
+pub(crate) async fn append_waiting(database: &Database, change: &Change, waits: Waits) -> Outcome {
     let appended: Result<_, sqlx::Error> = database
-        .tx("test", |tx| Box::pin(append::append(tx, change, gap_after)))
+        .tx("test", |tx| Box::pin(append::append(tx, change, waits)))
         .await;
     appended.unwrap()
 }

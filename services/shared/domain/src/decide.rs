@@ -11,7 +11,8 @@
 //! * a moved occurrence keeps its booking and so its id, and so do the dates of a moved series (D26);
 //! * states only go where [`BookingState::may_become`] lets them;
 //! * what we wrote ourselves is believed as far as we wrote it: a request that no listing shows yet stays,
-//!   and so does whose booking it is, whatever a copy of the event says (`details`).
+//!   also shortly after it was written ([`Rules::just_written`]), and so does whose booking it is, whatever
+//!   a copy of the event says (`details`).
 //!
 //! Which occurrence is a booking is said in [`standing`], what a booking takes from it in `details`,
 //! whose it is in [`whose`], and which new date is an old one moved in `pair`. To add a rule: find
@@ -120,6 +121,9 @@ pub struct Rules<'a> {
     /// Whose an event is according to our signed property, by Google's id of the event: only of those
     /// whose property was verified, and belongs to the event that carries it.
     pub signed: &'a HashMap<String, Booker>,
+    /// Our requests that Google took so shortly before the listing that the room's calendar may not have
+    /// shown them yet: that everything was listed without them does not end them.
+    pub just_written: &'a HashSet<BookingId>,
     /// Whether the tenant stores titles.
     pub store_titles: bool,
     /// Now: the owner of what is past is not looked up again.
@@ -151,6 +155,19 @@ pub fn decide(known: &[Known], listings: &[Listing], rules: &Rules<'_>) -> Vec<C
             && let Some(new) = new.take()
         {
             *change = Some(new.takes_over(booking, rules));
+        }
+    }
+    for (booking, change) in live.iter().zip(&mut changes) {
+        if not_shown_yet(booking, listings, rules) {
+            change.take_if(|change| {
+                matches!(
+                    change,
+                    Change::End {
+                        cause: Cause::Absent,
+                        ..
+                    }
+                )
+            });
         }
     }
     let created = new.into_iter().flatten().map(|new| new.create(rules));
@@ -257,6 +274,19 @@ fn took_place(booking: &Known, rules: &Rules<'_>) -> bool {
 /// A request that Google does not have yet cannot be missed in a listing.
 fn absent(booking: &Known) -> Option<Change> {
     (booking.state != BookingState::Requested).then(|| end(booking, Cause::Absent))
+}
+
+/// Whether a listing may lack a booking only because it came too early. What a delta says of its event
+/// itself is no matter of chance.
+fn not_shown_yet(booking: &Known, listings: &[Listing], rules: &Rules<'_>) -> bool {
+    let waits = matches!(
+        booking.state,
+        BookingState::Pending | BookingState::Undecided
+    );
+    let says_of_it = |listing: &Listing| {
+        !matches!(listing.scope, Scope::Window(_)) && listing.scope.covers(booking)
+    };
+    waits && rules.just_written.contains(&booking.id) && !listings.iter().any(says_of_it)
 }
 
 /// However the end of a booking that is being declined shows itself, it is the one that was asked for.

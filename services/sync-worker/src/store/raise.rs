@@ -8,7 +8,8 @@ use super::calendars::Calendars;
 
 impl Calendars {
     /// Asks for a look at an open calendar, committed on its own: whatever happens next, the
-    /// calendar is dirty. `false`: there is no such open calendar.
+    /// calendar is dirty. `false`: there is no such open calendar. Without a push somebody asked for it, who
+    /// is told that it was looked at: coverage is due, however shortly ago it was reported.
     pub(crate) async fn raise(
         &self,
         calendar: CalendarId,
@@ -18,7 +19,8 @@ impl Calendars {
             "-- sync.calendars.raise
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
-                pushed_at = LEAST(pushed_at, $2)
+                pushed_at = LEAST(pushed_at, $2),
+                coverage_at = CASE WHEN $2::timestamptz IS NULL THEN '-infinity' ELSE coverage_at END
             WHERE calendar_id = $1
               AND state = 'open'",
             calendar.0,

@@ -57,13 +57,15 @@ impl Calendars {
         self.database.answer(query).await
     }
 
-    /// Coverage was reported just now.
+    /// Coverage was reported just now. Of a calendar that is wanted again it stays due: the report may be of
+    /// before.
     pub(crate) async fn covered(&self, calendar: CalendarId) -> sqlx::Result<()> {
         let query = sqlx::query!(
             "-- sync.calendars.covered
             UPDATE sync.calendars
             SET coverage_at = now()
-            WHERE calendar_id = $1",
+            WHERE calendar_id = $1
+              AND generation_done = generation_wanted",
             calendar.0,
         )
         .execute(self.database.pool());

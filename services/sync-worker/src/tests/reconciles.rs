@@ -113,6 +113,25 @@ async fn a_poll_asked_for_is_a_pull_and_no_more(pool: PgPool) {
     assert_eq!(fixture.asked("singleEvents").await, 0);
 }
 
+/// An administrator who asks sees `last_check_at` pass the time at which he asked.
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn who_asks_for_a_look_is_told_of_it_however_shortly_ago_coverage_was_reported(pool: PgPool) {
+    let fixture = Fixture::new(pool).await.imported("c1").await;
+    fixture
+        .delta("c1", page(&[event("a", 9)], Some("c2")))
+        .await;
+    fixture.delta("c2", page(&[], Some("c2"))).await;
+    let reports = || fixture.told().coverage.len();
+    fixture.push().await.unwrap();
+    assert_eq!(reports(), 1, "something changed");
+    fixture.push().await.unwrap();
+    assert_eq!(reports(), 1, "nothing did, and it was reported just now");
+    refresh(&fixture, RefreshWhy::Poll).await;
+    assert_eq!(reports(), 2, "somebody asked");
+    fixture.push().await.unwrap();
+    assert_eq!(reports(), 2);
+}
+
 #[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_reconcile_whose_window_fails_holds_up_no_push_and_comes_later(pool: PgPool) {
     let fixture = Fixture::new(pool).await.imported("c1").await;

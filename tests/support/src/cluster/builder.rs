@@ -101,10 +101,18 @@ impl ClusterBuilder {
         })
     }
 
-    /// Hands mails to this server.
+    /// Hands mails to this server; encrypted if it does that.
     #[must_use]
     pub fn mails_to(self, server: &MailServer) -> Self {
-        self.set(Service::Notification, "mail.url", server.url())
+        let this = self.set(Service::Notification, "mail.url", server.url());
+        match server.authority() {
+            None => this,
+            Some(authority) => this.set(Service::Notification, "mail.starttls", true).set(
+                Service::Notification,
+                "mail.ca",
+                authority,
+            ),
+        }
     }
 
     /// Lets tenants connect by consent, and add the operator's service account; see

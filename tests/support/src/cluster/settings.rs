@@ -98,6 +98,7 @@ fn notification(table: &mut Table, wiring: &Wiring) {
     set(table, "mail.starttls", false.into());
     set(table, "mail.from", "Flexopus <rooms@example.com>".into());
     set(table, "mail.timeout", "5s".into());
+    set(table, "mail.gather", "300ms".into());
     let internal = wiring.address(Upstream::BookingCommandInternal);
     let token = wiring.tokens.notification.secret.clone();
     set(

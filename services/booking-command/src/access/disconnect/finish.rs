@@ -61,6 +61,7 @@ async fn forget_secrets(tx: &mut PgConnection, tenant: &TenantId) -> Result<(), 
             account_id = NULL,
             delegated = false,
             shared_calendar = NULL,
+            calendar_until = NULL,
             disconnecting_since = NULL,
             disconnect_until = NULL,
             updated_at = now()

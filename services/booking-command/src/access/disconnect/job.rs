@@ -3,15 +3,15 @@
 use chrono::{DateTime, Utc};
 use roomsync_domain::{LinkId, TenantId};
 use roomsync_postgres::Database;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::{begin, finish};
+use super::{begin, finish, undos};
 use crate::{
-    access::Lender,
     config::{DisconnectConfig, ModuleConfig},
     links, mirror,
     status::CommandError,
+    writing::Writer,
 };
 
 /// A connection that this replica goes on with until its claim lapses.
@@ -25,7 +25,7 @@ pub(super) struct Claimed {
 
 /// Looks at intervals until the soft shutdown.
 pub async fn run(
-    lender: Lender,
+    writer: Writer,
     config: DisconnectConfig,
     module: ModuleConfig,
     soft: CancellationToken,
@@ -39,7 +39,7 @@ pub async fn run(
         }
         tokio::select! {
             () = soft.cancelled() => return,
-            done = look(&lender, config, module) => if let Err(error) = done {
+            done = look(&writer, config, module) => if let Err(error) = done {
                 tracing::warn!(error = %error, "disconnecting did not go on; next time again");
             }
         }
@@ -48,19 +48,22 @@ pub async fn run(
 
 /// One look: tenants whose module has been off for long begin, and every connection that can be claimed goes on.
 async fn look(
-    lender: &Lender,
+    writer: &Writer,
     config: DisconnectConfig,
     module: ModuleConfig,
 ) -> Result<(), CommandError> {
-    begin::without_module(&lender.database, module.keep_for).await?;
-    while let Some(claimed) = claim(&lender.database, config).await? {
+    let database = &writer.database;
+    begin::without_module(database, module.keep_for).await?;
+    while let Some(claimed) = claim(database, config).await? {
+        // What takes longer is gone on with under the next claim.
+        let patience = Instant::now() + config.claim / 2;
         // One that fails holds up no other one.
-        match go_on(lender, &claimed).await {
+        match go_on(writer, &claimed, patience).await {
             Ok(true) => tracing::info!(tenant = %claimed.tenant, "disconnected"),
-            Ok(false) => put_off(&lender.database, &claimed, config).await?,
+            Ok(false) => put_off(database, &claimed, config).await?,
             Err(error) => {
                 tracing::warn!(tenant = %claimed.tenant, error = %error, "disconnecting failed; again later");
-                put_off(&lender.database, &claimed, config).await?;
+                put_off(database, &claimed, config).await?;
             }
         }
     }
@@ -68,8 +71,12 @@ async fn look(
 }
 
 /// Goes on as far as it goes; says whether that was to the end.
-async fn go_on(lender: &Lender, claimed: &Claimed) -> Result<bool, CommandError> {
-    let (database, tenant) = (&lender.database, &claimed.tenant);
+async fn go_on(
+    writer: &Writer,
+    claimed: &Claimed,
+    patience: Instant,
+) -> Result<bool, CommandError> {
+    let (database, tenant) = (&writer.database, &claimed.tenant);
     // Somebody may have made a link while the connection was still active to him.
     database
         .tx("close_late_links", |tx| {
@@ -83,7 +90,10 @@ async fn go_on(lender: &Lender, claimed: &Claimed) -> Result<bool, CommandError>
     for link in closing {
         remove(database, tenant, link).await?;
     }
-    if !lender.revoke(claimed).await? {
+    if !claimed.forced && !undos::are_done(writer, tenant, patience).await? {
+        return Ok(false);
+    }
+    if !writer.lender.revoke(claimed).await? {
         return Ok(false);
     }
     database

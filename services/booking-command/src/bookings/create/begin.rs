@@ -6,11 +6,12 @@ use roomsync_domain::{
     BookingId, BookingState, Flags, GoogleWrite, OccurrenceKey, TenantId, decide::Details,
 };
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 use super::{request::Asked, store};
 use crate::{
     access::connections,
-    bookings::{Booking, property},
+    bookings::{Booking, locks, property},
     changes,
     links::capability,
     status::CommandError,
@@ -50,9 +51,10 @@ pub(super) async fn begin(
     tx: &mut PgConnection,
     tenant: &TenantId,
     asked: &Asked,
-    deadline: Duration,
+    deadline: Instant,
     give_up_after: Duration,
 ) -> Result<Option<Begun>, CommandError> {
+    locks::wait_until(&mut *tx, deadline).await?;
     let object = changes::lock(tx, tenant, &asked.object).await?;
     // Who waited for the lock may have waited for the same request.
     if let Some(booking) = again(tx, tenant, asked).await? {
@@ -97,6 +99,7 @@ pub(super) async fn begin(
     store::insert(tx, tenant, link, &booking, give_up_after).await?;
     store::note_request(tx, tenant, asked, id).await?;
     object.publish(tx, items, None).await?;
-    writing::request(tx, tenant, id, deadline + writing::GRACE).await?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    writing::request(tx, tenant, id, left + writing::GRACE).await?;
     Ok(Some(Begun::New(booking)))
 }

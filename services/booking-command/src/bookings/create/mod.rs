@@ -16,7 +16,7 @@ use roomsync_proto::booking::v1 as pb;
 use tokio::time::{Instant, timeout_at};
 
 use self::{begin::Begun, request::Asked, store::Facts};
-use super::{Booking, desk::Desk, viewer::Viewer};
+use super::{Booking, desk::Desk, locks, viewer::Viewer};
 use crate::{access::google_unavailable, status::CommandError, writing};
 
 /// How often the same request id may come in at once: whoever loses finds the winner's booking.
@@ -91,16 +91,15 @@ async fn begun(
         }
         let give_up_after = desk.config.give_up_after;
         let turn = desk.turns.wait(tenant, &asked.object, deadline).await;
-        let turn = turn.ok_or_else(too_many)?;
-        let left = deadline.saturating_duration_since(Instant::now());
+        let turn = turn.ok_or_else(locks::object_busy)?;
         let begun = desk
             .database
             .tx("create_booking", |tx| {
-                Box::pin(begin::begin(tx, tenant, asked, left, give_up_after))
+                Box::pin(begin::begin(tx, tenant, asked, deadline, give_up_after))
             })
             .await;
         drop(turn);
-        match begun {
+        match begun.map_err(locks::busy) {
             Ok(Some(begun)) => return Ok(begun),
             Ok(None) => return Err(slot_taken(desk, tenant, asked, deadline).await?),
             Err(CommandError::Database(error)) => match constraint(&error) {
@@ -116,15 +115,6 @@ async fn begun(
     Err(CommandError::Aborted {
         reason: "REQUEST_ID_IN_USE",
     })
-}
-
-/// UNAVAILABLE `DATABASE_UNAVAILABLE`: those who were first at the object take longer than the caller has time.
-/// Nothing is stored.
-fn too_many() -> CommandError {
-    CommandError::Unavailable {
-        reason: "DATABASE_UNAVAILABLE",
-        retry_after: std::time::Duration::from_secs(1),
-    }
 }
 
 /// What is known before anything is stored.

@@ -1,17 +1,16 @@
 //! The transaction that stores what somebody asked for, and with it what Google has to be told.
 
-use std::time::Duration;
-
 use roomsync_domain::{
     BookingState, Capability, Cause, Flags, GoogleWrite, OccurrenceKey, TenantId,
     policy::{self, Ending, Refusal},
 };
 use sqlx::PgConnection;
+use tokio::time::Instant;
 
 use super::{Asked, store};
 use crate::{
     access::connections,
-    bookings::{Booking, write},
+    bookings::{Booking, locks, write},
     changes::{self, LockedObject},
     links::capability,
     mirror,
@@ -35,8 +34,9 @@ pub(super) async fn begin(
     tx: &mut PgConnection,
     tenant: &TenantId,
     asked: &Asked,
-    deadline: Duration,
+    deadline: Instant,
 ) -> Result<Begun, CommandError> {
+    locks::wait_until(&mut *tx, deadline).await?;
     let place = store::place(tx, tenant, asked.booking).await?;
     let place = place.ok_or(CommandError::NotFound("BOOKING_NOT_FOUND"))?;
     let object = changes::lock(tx, tenant, &place.object).await?;
@@ -57,13 +57,13 @@ pub(super) async fn begin(
         asked.series,
         facts.leave,
     );
-    let after = deadline + writing::GRACE;
+    let after = deadline.saturating_duration_since(Instant::now()) + writing::GRACE;
     match ending {
         Ending::Ended => Ok(Begun::Ended(booking)),
         Ending::InHand => Ok(Begun::Declining(booking)),
         Ending::Refuse(refusal) => Err(refused(tx, &object, refusal).await?),
+        // Always (D24). While the connection is lost the event has to wait; the slot is free at once.
         Ending::Withdraw => {
-            connections::require_active(&mut *tx, tenant).await?;
             let booking = withdraw(tx, object, booking).await?;
             writing::request(tx, tenant, booking.id, after).await?;
             Ok(Begun::Withdrawn(booking))

@@ -14,7 +14,7 @@ use roomsync_proto::booking::v1 as pb;
 use tokio::time::Instant;
 
 use self::begin::Begun;
-use super::{Booking, desk::Desk, viewer::Viewer};
+use super::{Booking, desk::Desk, locks, viewer::Viewer};
 use crate::{gate, status::CommandError};
 
 /// Ends a booking from Flexopus, and waits until then for Google.
@@ -26,13 +26,13 @@ pub async fn delete_booking(
 ) -> Result<pb::DeleteBookingResponse, CommandError> {
     let asked = &read::asked(request)?;
     gate::module(&desk.database, tenant).await?;
-    let left = deadline.saturating_duration_since(Instant::now());
     let begun = desk
         .database
         .tx("delete_booking", |tx| {
-            Box::pin(begin::begin(tx, tenant, asked, left))
+            Box::pin(begin::begin(tx, tenant, asked, deadline))
         })
-        .await?;
+        .await
+        .map_err(locks::busy)?;
     let booking = match begun {
         Begun::Ended(booking) => booking,
         Begun::Withdrawn(booking) => {

@@ -25,6 +25,7 @@ fn config() -> BookingsConfig {
     BookingsConfig {
         give_up_after: Duration::from_mins(10),
         undecided_after: Duration::from_mins(2),
+        unknown_for: Duration::from_hours(24),
         look_every: Duration::from_millis(200),
         claim: Duration::from_mins(1),
         ask_again_every: Duration::from_mins(1),

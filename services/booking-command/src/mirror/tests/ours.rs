@@ -351,3 +351,50 @@ async fn an_event_on_another_link_is_still_whose_it_was_made_for(
             .all(|it| it.booker.as_ref() == Some(&anonymous))
     );
 }
+
+/// The room's copy of an event follows the event: a listing of everything that began a moment after our write
+/// may come before it.
+#[sqlx::test(migrations = false)]
+async fn a_listing_of_everything_right_after_our_write_does_not_miss_the_event(
+    _: PgPoolOptions,
+    options: PgConnectOptions,
+) {
+    let world = World::start(&options).await;
+    let booking = given(&world, OWN, State::Pending).await;
+    // By the clock of the listings, which begin long before now.
+    world
+        .run(
+            "UPDATE booking.bookings SET written_at = to_timestamp(4000000000) - interval '5 seconds'
+            WHERE tenant_id = $1",
+        )
+        .await;
+    assert_eq!(world.full_sync(vec![]).await.removed, 0);
+    assert_eq!(get(&world, booking).await.state(), BookingState::Pending);
+    let looks = async || -> Vec<(serde_json::Value, bool)> {
+        sqlx::query_as(
+            "DELETE FROM booking.outbox WHERE message_type = 'calendar.refresh'
+            RETURNING body, publish_after > now() + interval '5 seconds'",
+        )
+        .fetch_all(world.database.pool())
+        .await
+        .unwrap()
+    };
+    let again = serde_json::json!({
+        "calendar": world.ours.link, "why": "reconcile", "lane": "background",
+    });
+    assert_eq!(looks().await, [(again, true)], "it is looked at once more");
+    let late = shown(booking, OWN, RoomAnswer::NeedsAction);
+    assert_eq!(world.full_sync(vec![late]).await.created, 0);
+    assert_eq!(looks().await, [], "nothing is missing");
+
+    // A listing that began later has no excuse.
+    world
+        .run(
+            "UPDATE booking.bookings SET written_at = to_timestamp(4000000000) - interval '15 seconds'
+            WHERE tenant_id = $1",
+        )
+        .await;
+    assert_eq!(world.full_sync(vec![]).await.removed, 1);
+    assert_eq!(get(&world, booking).await.cause, "ABSENT");
+    assert_eq!(looks().await, []);
+}

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use chrono_tz::Tz;
 use roomsync_domain::Cause;
 
-use super::{Text, of_booking, of_connection};
+use super::{Text, Told, of_bookings, of_connection};
 use crate::mail::{
     facts::{BookingFacts, ConnectionFacts},
     notices::Kind,
@@ -36,6 +36,15 @@ pub(in crate::mail) fn connection_facts() -> ConnectionFacts {
         state: "lost".to_owned(),
         reason: "withdrawn".to_owned(),
     }
+}
+
+fn of_booking(
+    kind: Kind,
+    facts: &BookingFacts,
+    cause: Option<Cause>,
+    several: bool,
+) -> Option<Result<Text, askama::Error>> {
+    of_bookings(kind, &[Told { facts, several }], cause)
 }
 
 fn assert_golden(name: &str, text: &Text) {
@@ -93,6 +102,38 @@ fn a_mail_about_a_booking_says(
     };
     let text = of_booking(kind, &facts, cause, several).unwrap().unwrap();
     assert_golden(&format!("{}{variant}.{locale}", kind.as_str()), &text);
+}
+
+#[rstest::rstest]
+#[case(Kind::RoomLost, Cause::RoomDeclined)]
+#[case(Kind::BookingRefused, Cause::RoomDeclined)]
+#[case(Kind::BookingDeclined, Cause::Declined)]
+fn a_mail_about_several_bookings_says(
+    #[case] kind: Kind,
+    #[case] cause: Cause,
+    #[values("de", "en")] locale: &str,
+) {
+    let at = |days: i64| {
+        let mut facts = BookingFacts {
+            locale: locale.to_owned(),
+            ..booking_facts()
+        };
+        facts.starts_at += chrono::TimeDelta::days(days);
+        facts.ends_at += chrono::TimeDelta::days(days);
+        facts
+    };
+    let untitled = BookingFacts {
+        title: String::new(),
+        ..at(2)
+    };
+    // However they come, the first one is said first.
+    let facts = [(at(1), false), (untitled, true), (at(0), false)];
+    let told = facts.each_ref().map(|(facts, several)| Told {
+        facts,
+        several: *several,
+    });
+    let text = of_bookings(kind, &told, Some(cause)).unwrap().unwrap();
+    assert_golden(&format!("{}.together.{locale}", kind.as_str()), &text);
 }
 
 #[rstest::rstest]

@@ -8,7 +8,7 @@ mod standing;
 mod states;
 mod whose;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::DateTime;
 
@@ -68,6 +68,20 @@ fn decide_signed(
         users: &users,
         own_subjects: &own,
         signed,
+        just_written: &HashSet::new(),
+        store_titles: false,
+        now: at(NOON),
+    };
+    decide(known, listings, &rules)
+}
+
+/// The same where every booking was written just before.
+fn decide_just_written(known: &[Known], listings: &[Listing]) -> Vec<Change> {
+    let rules = Rules {
+        users: &users(),
+        own_subjects: &[],
+        signed: &HashMap::new(),
+        just_written: &known.iter().map(|booking| booking.id).collect(),
         store_titles: false,
         now: at(NOON),
     };

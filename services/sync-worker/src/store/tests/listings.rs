@@ -219,3 +219,21 @@ async fn a_cursor_is_as_old_as_its_full_sync_and_goes_when_it_dies(pool: PgPool)
         "not over by a full sync alone"
     );
 }
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn coverage_of_before_somebody_asked_is_reported_again(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    calendars.covered(id).await.unwrap();
+    let mut due = Vec::new();
+    // Asked for while a report of the look before is under way; then nobody asks.
+    for raised in [None, at(1)] {
+        calendars.raise(id, raised).await.unwrap();
+        calendars.covered(id).await.unwrap();
+        let claim = claimed(&calendars, id).await;
+        let end = done(&claim, "c");
+        let ended = calendars.end(&claim, &end, MINUTE).await.unwrap().unwrap();
+        due.push(ended.coverage_due);
+        calendars.covered(id).await.unwrap();
+    }
+    assert_eq!(due, [true, false]);
+}

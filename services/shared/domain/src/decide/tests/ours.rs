@@ -182,3 +182,44 @@ fn an_event_without_people_is_deserted(
     };
     assert!(!is_deserted(&hidden), "nothing is known without the list");
 }
+
+fn everything(seen: Vec<Occurrence>) -> Listing {
+    Listing {
+        scope: Scope::Window(window(0, 100)),
+        seen,
+    }
+}
+
+#[rstest]
+#[case::waits(BookingState::Pending, None)]
+#[case::watched(BookingState::Undecided, None)]
+#[case::it_was_there(BookingState::Confirmed, Some(BookingState::Removed))]
+#[case::being_declined(BookingState::Declining, Some(BookingState::Removed))]
+fn what_was_written_just_now_is_not_missed_in_a_listing_of_everything(
+    #[case] from: BookingState,
+    #[case] ends: Option<BookingState>,
+) {
+    let known = [ours(from)];
+    let changes = decide_just_written(&known, &[everything(vec![])]);
+    assert_eq!(after(&known, &changes)[0].state, ends.unwrap_or(from));
+    assert_eq!(decide_at_noon(&known, &[everything(vec![])]).len(), 1);
+}
+
+#[rstest]
+#[case::cancelled(vec![event("a", vec![Occurrence { cancelled: true, ..accepted("a") }]), everything(vec![])])]
+#[case::gone_beyond_the_horizon(vec![event("a", vec![]), everything(vec![])])]
+#[case::declined(vec![everything(vec![Occurrence { room_answer: RoomAnswer::Declined, ..accepted("a") }])])]
+fn what_google_says_of_it_counts_however_new_it_is(#[case] listings: Vec<Listing>) {
+    let known = [ours(BookingState::Pending)];
+    let changes = decide_just_written(&known, &listings);
+    assert!(!after(&known, &changes)[0].state.blocks());
+}
+
+#[test]
+fn what_was_written_just_now_and_made_a_series_goes_on_as_its_first_date() {
+    let known = [ours(BookingState::Pending)];
+    let changes = decide_just_written(&known, &[everything(vec![slot("a", 14), slot("a", 38)])]);
+    let after = after(&known, &changes);
+    assert_eq!(after[0].key, slot("a", 14).key);
+    assert_eq!(after.len(), 2, "and nothing stands there twice");
+}

@@ -81,6 +81,7 @@ fn titles_are_kept_only_where_the_tenant_stores_them() {
         users: &users,
         own_subjects: &[],
         signed: &HashMap::new(),
+        just_written: &HashSet::new(),
         store_titles: true,
         now: at(NOON),
     };

@@ -41,11 +41,7 @@ pub mod notification {
 /// For the people who run roomsync (public, role `operator`).
 pub mod operator {
     pub mod v1 {
-        #![expect(
-            clippy::pedantic,
-            clippy::allow_attributes,
-            reason = "generated code"
-        )]
+        #![expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
         tonic::include_proto!("roomsync.operator.v1");
     }
 }

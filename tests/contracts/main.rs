@@ -6,6 +6,7 @@ mod absent;
 mod behaviours;
 mod config;
 mod messages;
+mod migrations;
 mod parked;
 mod topology;
 mod workspace;

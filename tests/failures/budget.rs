@@ -12,9 +12,9 @@ use roomsync_testkit::{Cluster, Service, app::NewBooking};
 
 use crate::crowd::{Crowd, heard, in_hours, is_rejected, latencies};
 
-const ROOMS: usize = 100;
-/// Requests a minute of one user.
-const LIMIT: u32 = 300;
+const ROOMS: usize = 60;
+/// Requests a minute of one user: few enough that also a slow machine has to wait for them.
+const LIMIT: u32 = 150;
 const MINUTE: Duration = Duration::from_secs(6);
 /// The import takes as long as its calls do at that rate, and machines are slow.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -57,15 +57,17 @@ async fn an_import_live_changes_and_bookings_together_never_exceed_googles_limit
     let mut importing = Box::pin(crowd.imported(&cluster, PATIENCE));
     let other_replica = cluster.app_at(1);
     let mut live = Vec::new();
-    for number in 0.. {
-        let at = |hour| in_hours(10 + 3 * number + hour);
+    for number in 0_usize.. {
+        let at = |hour: usize| in_hours(10 + 3 * number + hour);
         let work = async {
-            let took = heard(&room, at(0)).await;
             // The one by a call in the user's name, the other in that of whoever keeps the rooms.
             let by_user = NewBooking::by_user(&room.object, at(1), "u-ana");
-            app.book("acme", by_user).await;
             let by_device = NewBooking::by_device(&room.object, at(2), "d-door");
-            other_replica.book("acme", by_device).await;
+            let (took, _, _) = tokio::join!(
+                heard(&room, at(0)),
+                app.book("acme", by_user),
+                other_replica.book("acme", by_device)
+            );
             took
         };
         tokio::select! {
@@ -92,7 +94,7 @@ async fn an_import_live_changes_and_bookings_together_never_exceed_googles_limit
     assert!(somebody_waited(&cluster).await, "the limits were no limits");
 
     assert!(
-        live.len() >= 5,
+        live.len() >= 3,
         "{} changes are too few to tell",
         live.len()
     );
@@ -117,13 +119,16 @@ async fn somebody_waited(cluster: &Cluster) -> bool {
         .expect("booking.buckets")
 }
 
-/// The most calls that anybody was charged with within a minute.
+/// The most calls about calendars that anybody was charged with within a minute.
 fn busiest(calls: &[Call]) -> usize {
+    let calls: Vec<&Call> = calls
+        .iter()
+        .filter(|call| call.calendar.is_some())
+        .collect();
     let within = |first: &Call, call: &Call| {
         let passed = (call.at - first.at).to_std().unwrap_or_default();
         call.quota_user == first.quota_user && call.number >= first.number && passed < MINUTE
     };
-    let counted = |first: &Call| calls.iter().filter(|call| within(first, call)).count();
-    let calendar = calls.iter().filter(|call| call.calendar.is_some());
-    calendar.map(counted).max().unwrap_or_default()
+    let counted = |first: &&Call| calls.iter().filter(|call| within(first, call)).count();
+    calls.iter().map(counted).max().unwrap_or_default()
 }

@@ -16,3 +16,4 @@ mod nobody_told;
 mod parked;
 mod point;
 mod replicas;
+mod storms;

@@ -83,7 +83,6 @@ async fn three_replicas_under_bursts_and_dead_cursors_miss_nothing_and_never_lis
 #[tokio::test]
 async fn what_two_stalled_replicas_listed_long_ago_is_refused_when_a_third_was_faster() {
     let cluster = Cluster::builder("two stalled replicas")
-        .as_process(Service::SyncWorker)
         .replicas(Service::SyncWorker, 3)
         .set(Service::SyncWorker, "sync.lease", "1s")
         .with_every_push("each push is a listing that is waited for")

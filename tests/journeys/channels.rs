@@ -19,17 +19,17 @@ use roomsync_testkit::{
 use crate::scene::Scene;
 
 /// Polls would hide a channel that does not work, and unreliable pushes one that does.
-fn cluster(name: &str) -> ClusterBuilder {
+pub(crate) fn cluster(name: &str) -> ClusterBuilder {
     Cluster::builder(name).with_every_push("what comes through a channel is looked at")
 }
 
-fn calls_of(google: &Control, operation: Operation, room: &str) -> Vec<Call> {
+pub(crate) fn calls_of(google: &Control, operation: Operation, room: &str) -> Vec<Call> {
     let mut calls = google.calls(operation);
     calls.retain(|call| call.calendar.as_deref() == Some(room));
     calls
 }
 
-fn coverage(link: &Link) -> Coverage {
+pub(crate) fn coverage(link: &Link) -> Coverage {
     link.coverage.clone().expect("coverage")
 }
 

@@ -7,8 +7,9 @@ use roomsync_process::grpc;
 use roomsync_proto::{
     booking::v1::BookingState,
     notification::v1::{
-        CreateWebhookRequest, ListWebhooksRequest, RotateWebhookSecretRequest, SubscribeRequest,
-        SubscribeResponse, UpdateWebhookRequest, Webhook, subscribe_response::Message,
+        CreateWebhookRequest, ListWebhooksRequest, RedeliverChangeRequest, ReplayWebhookRequest,
+        RotateWebhookSecretRequest, SubscribeRequest, SubscribeResponse, UpdateWebhookRequest,
+        Webhook, replay_webhook_request::From, subscribe_response::Message,
         subscription_service_client::SubscriptionServiceClient,
     },
 };
@@ -361,6 +362,149 @@ async fn a_change_that_is_given_up_is_parked_and_its_webhook_keeps_its_place() {
     assert!(state_of(&taken, &first.booking_id).is_some());
     scene.cluster.finish_leaving(&[dead]).await;
     assert_in_order(&receiver.posted());
+}
+
+/// Covers B14.
+#[tokio::test]
+async fn a_receiver_that_was_down_for_long_is_disabled_and_replays_what_it_missed() {
+    let cluster = Cluster::builder("a receiver down for long")
+        .set(Service::Notification, "webhooks.disable_after", "1s")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let receiver = WebhookReceiver::start().await;
+    let webhook = given_webhook(&scene, &receiver, &receiver.url()).await;
+    scene.given_meeting(8).await;
+    receiver
+        .wait_for("the first", |taken| (!taken.is_empty()).then_some(()))
+        .await;
+    wait_shown(&scene, "a webhook that has everything", |webhook| {
+        webhook.objects_behind == 0
+    })
+    .await;
+    let stream = slow_stream(&scene, "").await.message().await;
+    let cursor = stream.expect("a greeting").expect("open").cursor;
+
+    receiver.answer(|_| 500);
+    let (_, first) = scene.given_meeting(9).await;
+    wait_shown(&scene, "a disabled webhook", |webhook| {
+        !webhook.enabled && webhook.disabled_because == "NOT_TAKING"
+    })
+    .await;
+    assert_eq!(shown(&scene).await.last_failure, "HTTP_500");
+    let (_, second) = scene.given_meeting(10).await;
+
+    // It takes everything now, and loses it: its operator asks for it again.
+    receiver.answer(|_| 200);
+    enable(&scene, &webhook, true).await;
+    wait_shown(&scene, "a webhook that has everything again", |webhook| {
+        webhook.enabled && webhook.objects_behind == 0
+    })
+    .await;
+    let before = receiver.posted().len();
+    let mut rpcs = scene.cluster.app().subscriptions();
+    let request = ReplayWebhookRequest {
+        tenant_id: scene.room.tenant.clone(),
+        webhook_id: webhook.webhook_id.clone(),
+        from: Some(From::Cursor(cursor)),
+    };
+    let replayed = rpcs.replay_webhook(request).await.expect("ReplayWebhook");
+    let changes = usize::try_from(replayed.into_inner().changes).expect("a count");
+    wait_shown(&scene, "a replay that is through", |webhook| {
+        webhook.objects_replaying == 0 && webhook.objects_behind == 0
+    })
+    .await;
+    let posted = receiver.posted();
+    let (earlier, again) = posted.split_at(before);
+    assert_eq!(again.len(), changes);
+    for booking in [&first, &second] {
+        assert!(state_of(again, &booking.booking_id).is_some());
+    }
+    let place = |posted: &Posted| (posted.version, posted.id.clone());
+    let sent_before = earlier.iter().filter(|posted| posted.is_taken());
+    let sent_before: Vec<_> = sent_before.map(place).collect();
+    let sent_before = &sent_before[sent_before.len() - changes..];
+    let sent_again: Vec<_> = again.iter().map(place).collect();
+    assert_eq!(
+        sent_again, sent_before,
+        "the same changes in the same order"
+    );
+
+    let request = RedeliverChangeRequest {
+        tenant_id: scene.room.tenant.clone(),
+        webhook_id: webhook.webhook_id.clone(),
+        change_id: again[0].id.clone(),
+    };
+    let redelivered = rpcs
+        .redeliver_change(request)
+        .await
+        .expect("RedeliverChange");
+    assert!(redelivered.into_inner().taken);
+    let last = receiver.posted().pop().expect("a change");
+    assert_eq!(place(&last), sent_again[0]);
+    scene.cluster.finish().await;
+}
+
+/// More objects than the consumer has hands, and a receiver that answers none of them.
+///
+/// Covers B14.
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_nobody_else() {
+    let cluster = Cluster::builder("a receiver that hangs")
+        .set(Service::Notification, "broker.prefetch", 4)
+        .set(Service::Notification, "webhooks.timeout", "2s")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
+    let mut rooms = Vec::new();
+    for name in ["lagoon", "reef", "atoll", "strand", "dune"] {
+        rooms.push(scene.another_room(name).await);
+    }
+    let (hanging, quick) = (
+        WebhookReceiver::start().await,
+        WebhookReceiver::start().await,
+    );
+    let network = Proxy::start(hanging.address().to_string()).await;
+    let network = network.expect("a proxy");
+    let url = format!("http://{}/hook", network.address());
+    given_webhook(&scene, &hanging, &url).await;
+    given_webhook(&scene, &quick, &quick.url()).await;
+    network.stall();
+
+    let everywhere = async |hour| {
+        for room in &rooms {
+            let meeting = google_sim::NewEvent::timed(tomorrow(hour), tomorrow(hour + 1));
+            let meeting = meeting.in_room(room.room.mail());
+            scene.ana.insert_event(meeting).expect("Google takes it");
+        }
+    };
+    let has = |taken: &[Posted], hour: i64| {
+        let starts = rfc3339(tomorrow(hour));
+        let of = |posted: &Posted| posted.body["data"].to_string().contains(&starts);
+        let objects: std::collections::BTreeSet<_> = taken
+            .iter()
+            .filter(|posted| of(posted))
+            .map(|posted| posted.object.clone())
+            .collect();
+        (objects.len() == rooms.len()).then_some(())
+    };
+    // The second round comes while requests of the first hang.
+    for hour in [9, 10] {
+        everywhere(hour).await;
+        quick
+            .wait_for("every room's meeting", |taken| has(taken, hour))
+            .await;
+    }
+    // `ListWebhooks` shows the older one first.
+    let behind = shown(&scene).await.objects_behind;
+    assert_eq!(behind, i32::try_from(rooms.len()).expect("a few"));
+    assert!(hanging.taken().is_empty());
+
+    network.pass();
+    hanging
+        .wait_for("what it did not answer", |taken| has(taken, 10))
+        .await;
+    scene.cluster.finish().await;
 }
 
 /// A stream of our own, whose connection takes in almost nothing that nobody reads.

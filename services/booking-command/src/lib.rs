@@ -65,23 +65,23 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub fn service() -> Service<Config> {
     Service::new(SERVICE, include_str!("../config.default.toml"))
         .with_migrate(|config: Config| {
-        Box::pin(async move {
-            let database = Database::connect_lazy(&config.database, SCHEMA)?;
-            Ok(database.migrate(&MIGRATOR).await?)
-        })
-    })
-        .with_command(OwnCommand {
-        describe: parked::cli::command,
-        answer: |config, arguments| {
             Box::pin(async move {
-                let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
-                answer.map_err(|refused| CommandFailure {
-                    exit_code: refused.exit_code,
-                    why: refused.to_string(),
-                })
+                let database = Database::connect_lazy(&config.database, SCHEMA)?;
+                Ok(database.migrate(&MIGRATOR).await?)
             })
-        },
-    })
+        })
+        .with_command(OwnCommand {
+            describe: parked::cli::command,
+            answer: |config, arguments| {
+                Box::pin(async move {
+                    let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                    answer.map_err(|refused| CommandFailure {
+                        exit_code: refused.exit_code,
+                        why: refused.to_string(),
+                    })
+                })
+            },
+        })
 }
 
 /// Starts everything; the tasks run until shutdown.

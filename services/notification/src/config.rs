@@ -51,6 +51,9 @@ pub struct WebhooksConfig {
     /// How long one change is tried.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
+    /// A webhook that has taken nothing for so long, while changes waited, is disabled.
+    #[serde(with = "humantime_serde")]
+    pub disable_after: Duration,
     /// How many changes of one object one message sends.
     pub per_message: u32,
     /// How often lost messages are looked for.
@@ -68,6 +71,8 @@ pub struct WebhooksConfig {
 impl WebhooksConfig {
     /// The longest patience: the queue's is a little more, so that ours ends first.
     const LONGEST_PATIENCE: Duration = Duration::from_hours(72);
+    /// What is older the log does not have, as it is set by default.
+    const LONGEST_DISABLE_AFTER: Duration = Duration::from_hours(30 * 24);
 
     /// Which addresses are taken.
     pub fn policy(&self) -> Policy {
@@ -163,6 +168,7 @@ impl ServiceConfig for Config {
             ("log.cleanup_every", self.log.cleanup_every),
             ("webhooks.timeout", self.webhooks.timeout),
             ("webhooks.patience", self.webhooks.patience),
+            ("webhooks.disable_after", self.webhooks.disable_after),
             ("webhooks.sweep", self.webhooks.sweep),
             ("webhooks.lost_after", self.webhooks.lost_after),
         ];
@@ -183,6 +189,9 @@ impl ServiceConfig for Config {
         }
         if self.webhooks.patience > WebhooksConfig::LONGEST_PATIENCE {
             return broken("webhooks", "patience", "must be at most 3 days");
+        }
+        if self.webhooks.disable_after > WebhooksConfig::LONGEST_DISABLE_AFTER {
+            return broken("webhooks", "disable_after", "must be at most 30 days");
         }
         if self.log.cleanup_batch < 1 {
             return broken("log", "cleanup_batch", "must be at least 1");
@@ -235,6 +244,12 @@ mod tests {
     #[case("ROOMSYNC__WEBHOOKS__TIMEOUT", "0s", "webhooks.timeout")]
     #[case("ROOMSYNC__WEBHOOKS__PER_MESSAGE", "0", "webhooks.per_message")]
     #[case("ROOMSYNC__WEBHOOKS__PATIENCE", "73h", "webhooks.patience")]
+    #[case(
+        "ROOMSYNC__WEBHOOKS__DISABLE_AFTER",
+        "31days",
+        "webhooks.disable_after"
+    )]
+    #[case("ROOMSYNC__WEBHOOKS__DISABLE_AFTER", "0s", "webhooks.disable_after")]
     #[case("ROOMSYNC__LOG__KEEP_MAILS", "0s", "log.keep_mails")]
     #[case("ROOMSYNC__MAIL__TIMEOUT", "0s", "mail.timeout")]
     #[case("ROOMSYNC__MAIL__PATIENCE", "23h", "mail.patience")]

@@ -73,23 +73,23 @@ pub static MIGRATOR: Migrator = sqlx::migrate!();
 pub fn service() -> Service<Config> {
     Service::new(SERVICE, include_str!("../config.default.toml"))
         .with_migrate(|config: Config| {
-        Box::pin(async move {
-            let database = Database::connect_lazy(&config.database, SCHEMA)?;
-            Ok(database.migrate(&MIGRATOR).await?)
-        })
-    })
-        .with_command(OwnCommand {
-        describe: parked::cli::command,
-        answer: |config, arguments| {
             Box::pin(async move {
-                let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
-                answer.map_err(|refused| CommandFailure {
-                    exit_code: refused.exit_code,
-                    why: refused.to_string(),
-                })
+                let database = Database::connect_lazy(&config.database, SCHEMA)?;
+                Ok(database.migrate(&MIGRATOR).await?)
             })
-        },
-    })
+        })
+        .with_command(OwnCommand {
+            describe: parked::cli::command,
+            answer: |config, arguments| {
+                Box::pin(async move {
+                    let answer = parked::cli::answer(SERVICE, &config.broker, &arguments).await;
+                    answer.map_err(|refused| CommandFailure {
+                        exit_code: refused.exit_code,
+                        why: refused.to_string(),
+                    })
+                })
+            },
+        })
 }
 
 /// Starts everything; the tasks run until shutdown.
@@ -128,6 +128,17 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
         .await
         .context("failed to open the public listener")?;
     ports.announce("public", listener.local_addr());
+    let deliveries = Deliveries {
+        database: database.clone(),
+        ring: Arc::clone(&ring),
+        sender: Sender::new(policy, config.webhooks.timeout)
+            .context("failed to set up calls to webhooks")?,
+        // Half of the consumer's hands: one receiver that hangs leaves the others to the rest.
+        slots: Slots::new(usize::from(config.broker.prefetch) / 2),
+        config: config.webhooks.clone(),
+        metrics: Arc::clone(&metrics),
+        soft: soft.clone(),
+    };
     let tenants = KnownTenants::new(database.clone(), booking_command.clone());
     let subscriptions = Subscriptions {
         database: database.clone(),
@@ -140,6 +151,8 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
             ring: Arc::clone(&ring),
             policy,
             wake_sweep: Arc::clone(&wake_sweep),
+            deliveries: deliveries.clone(),
+            log_keep: config.log.keep,
         },
         config: config.stream.clone(),
         metrics: Arc::clone(&metrics),
@@ -152,17 +165,6 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
         waits,
         metrics: Arc::clone(&metrics),
     });
-    let deliveries = Deliveries {
-        database: database.clone(),
-        ring: Arc::clone(&ring),
-        sender: Sender::new(policy, config.webhooks.timeout)
-            .context("failed to set up calls to webhooks")?,
-        // Half of the consumer's hands: one receiver that hangs leaves the others to the rest.
-        slots: Slots::new(usize::from(config.broker.prefetch) / 2),
-        config: config.webhooks,
-        metrics: Arc::clone(&metrics),
-        soft: soft.clone(),
-    };
     deliver(&spawner, &broker, deliveries, wake_sweep);
     let mails = Mails {
         database: database.clone(),

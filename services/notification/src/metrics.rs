@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Gauge, Histogram, UpDownCounter},
@@ -24,6 +24,7 @@ const SECONDS: [f64; 15] = [
 pub struct Metrics {
     receipt_to_appended: Histogram<f64>,
     appended_to_delivered: Histogram<f64>,
+    receipt_to_delivered: Histogram<f64>,
     changes: Counter<u64>,
     held: Gauge<i64>,
     gaps_fetched: Counter<u64>,
@@ -36,6 +37,8 @@ pub struct Metrics {
     webhook_given_up: Counter<u64>,
     webhook_lost_messages: Counter<u64>,
     webhook_objects_behind: Gauge<i64>,
+    webhook_disabled: Counter<u64>,
+    webhooks_disabled: Gauge<i64>,
     mails: Counter<u64>,
 }
 
@@ -59,6 +62,10 @@ impl Metrics {
             appended_to_delivered: seconds(
                 "roomsync.notification.appended_to_delivered",
                 "From the log to a subscriber's stream",
+            ),
+            receipt_to_delivered: seconds(
+                "roomsync.notification.receipt_to_delivered",
+                "From the receipt of a push to a subscriber, by way: stream or webhook",
             ),
             changes: meter
                 .u64_counter("roomsync.notification.changes")
@@ -108,6 +115,14 @@ impl Metrics {
                 .i64_gauge("roomsync.notification.webhook.objects_behind")
                 .with_description("Objects with changes that an enabled webhook has not taken")
                 .build(),
+            webhook_disabled: meter
+                .u64_counter("roomsync.notification.webhook.disabled")
+                .with_description("Webhooks that the service disabled, by reason")
+                .build(),
+            webhooks_disabled: meter
+                .i64_gauge("roomsync.notification.webhooks_disabled")
+                .with_description("Webhooks that the service disabled and nobody has enabled again")
+                .build(),
             mails: meter
                 .u64_counter("roomsync.notification.mails")
                 .with_description("Mails that are done, by kind and outcome")
@@ -138,9 +153,29 @@ impl Metrics {
         }
     }
 
-    /// A change went into a subscriber's stream, so long after it was appended.
-    pub fn delivered(&self, after: TimeDelta) {
-        self.appended_to_delivered.record(seconds(after), &[]);
+    /// A change went into a subscriber's stream.
+    pub fn delivered(
+        &self,
+        appended_at: DateTime<Utc>,
+        received_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) {
+        self.appended_to_delivered
+            .record(seconds(now - appended_at), &[]);
+        self.since_receipt("stream", received_at, now);
+    }
+
+    fn since_receipt(
+        &self,
+        way: &'static str,
+        received_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) {
+        if let Some(received_at) = received_at {
+            let way = [KeyValue::new("way", way)];
+            self.receipt_to_delivered
+                .record(seconds(now - received_at), &way);
+        }
     }
 
     /// So many versions wait for their predecessor.
@@ -164,11 +199,30 @@ impl Metrics {
         OpenStream(Arc::clone(self))
     }
 
-    /// A webhook took a change, so long after it was appended.
-    pub fn webhook_taken(&self, after: TimeDelta) {
+    /// A webhook took a change.
+    pub fn webhook_taken(
+        &self,
+        appended_at: DateTime<Utc>,
+        received_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) {
         self.webhook_requests
             .add(1, &[KeyValue::new("outcome", "TAKEN")]);
-        self.webhook_appended_to_taken.record(seconds(after), &[]);
+        self.webhook_appended_to_taken
+            .record(seconds(now - appended_at), &[]);
+        self.since_receipt("webhook", received_at, now);
+    }
+
+    /// A webhook took a change that it was sent before: that says nothing about how late it was.
+    pub fn webhook_taken_again(&self) {
+        self.webhook_requests
+            .add(1, &[KeyValue::new("outcome", "TAKEN_AGAIN")]);
+    }
+
+    /// A webhook is disabled by us from now on.
+    pub fn webhook_disabled(&self, because: &str) {
+        let because = [KeyValue::new("because", because.to_owned())];
+        self.webhook_disabled.add(1, &because);
     }
 
     /// A webhook did not take a change.
@@ -187,10 +241,11 @@ impl Metrics {
         self.webhook_given_up.add(1, &[]);
     }
 
-    /// So many messages were lost, and so many objects are behind.
-    pub fn webhooks_swept(&self, lost: u64, behind: i64) {
+    /// So many messages were lost, so many objects are behind, and so many webhooks are disabled by us.
+    pub fn webhooks_swept(&self, lost: u64, behind: i64, disabled: i64) {
         self.webhook_lost_messages.add(lost, &[]);
         self.webhook_objects_behind.record(behind, &[]);
+        self.webhooks_disabled.record(disabled, &[]);
     }
 
     /// A mail is done.

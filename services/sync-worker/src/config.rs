@@ -69,6 +69,12 @@ pub struct PushConfig {
     /// When to ask again for a calendar that Google does not push for.
     #[serde(with = "humantime_serde")]
     pub retry_refused: Duration,
+    /// When to try again to open a channel, at the latest while another one lives.
+    #[serde(with = "humantime_serde")]
+    pub retry: Duration,
+    /// How old a change has to be, found by a poll, for its push to count as lost.
+    #[serde(with = "humantime_serde")]
+    pub silent_after: Duration,
 }
 
 /// How calendars are kept in step.
@@ -131,6 +137,8 @@ impl Default for PushConfig {
             address: String::new(),
             ttl: week,
             retry_refused: week,
+            retry: Duration::from_mins(1),
+            silent_after: Duration::from_mins(2),
         }
     }
 }
@@ -233,6 +241,8 @@ impl Config {
             ("sync.first_delay", sync.first_delay),
             ("push.ttl", self.push.ttl),
             ("push.retry_refused", self.push.retry_refused),
+            ("push.retry", self.push.retry),
+            ("push.silent_after", self.push.silent_after),
         ];
         if let Some((key, _)) = durations.iter().find(|(_, duration)| duration.is_zero()) {
             return Err(ConfigError::invalid(*key, "expected more than 0"));

@@ -8,11 +8,12 @@ use opentelemetry::{
 };
 use roomsync_google::OddWhy;
 
-use crate::store::rows::Counts;
+use crate::store::{channels::Coverage, rows::Counts};
 
 /// Seconds from a push to its effect.
-const LATENCY: [f64; 13] = [
-    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+const LATENCY: [f64; 16] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+    3600.0,
 ];
 
 /// The instruments.
@@ -27,6 +28,9 @@ pub(crate) struct Metrics {
     drift: Counter<u64>,
     link_drift: Counter<u64>,
     calendars: Gauge<u64>,
+    silences: Counter<u64>,
+    coverage: Gauge<u64>,
+    oldest_unreflected: Gauge<f64>,
 }
 
 impl Metrics {
@@ -68,9 +72,25 @@ impl Metrics {
                 .u64_counter("roomsync.sync.link_drift")
                 .with_description("Links that the comparison found missing, extra or different.")
                 .build(),
+            silences: meter
+                .u64_counter("roomsync.sync.silences")
+                .with_description("Changes found by a look that an open channel should have told of.")
+                .build(),
+            coverage: meter
+                .u64_gauge("roomsync.sync.coverage")
+                .with_description("Open calendars by how they hear of changes: pushed, silent, refused, none.")
+                .build(),
             calendars: meter
                 .u64_gauge("roomsync.sync.calendars")
                 .with_description("Open calendars: all, dirty, failing.")
+                .build(),
+            oldest_unreflected: meter
+                .f64_gauge("roomsync.sync.oldest_unreflected")
+                .with_description(
+                    "Age of the oldest change that is not applied yet, by lane; 0 when nothing waits. Every \
+                     replica shows the same: take the largest.",
+                )
+                .with_unit("s")
                 .build(),
         }
     }
@@ -108,6 +128,23 @@ impl Metrics {
         self.link_drift.add(1, &[KeyValue::new("kind", kind)]);
     }
 
+    pub(crate) fn silence(&self) {
+        self.silences.add(1, &[]);
+    }
+
+    pub(crate) fn coverage(&self, coverage: Coverage) {
+        for (channel, count) in [
+            ("pushed", coverage.pushed),
+            ("silent", coverage.silent),
+            ("refused", coverage.refused),
+            ("none", coverage.none),
+        ] {
+            let count = u64::try_from(count).unwrap_or(0);
+            self.coverage
+                .record(count, &[KeyValue::new("channel", channel)]);
+        }
+    }
+
     pub(crate) fn counts(&self, counts: Counts) {
         for (state, count) in [
             ("open", counts.open),
@@ -118,6 +155,14 @@ impl Metrics {
                 u64::try_from(count).unwrap_or(0),
                 &[KeyValue::new("state", state)],
             );
+        }
+        for (lane, age) in [
+            ("live", counts.oldest_live),
+            ("background", counts.oldest_background),
+        ] {
+            // The push was received by another machine's clock.
+            let lane = [KeyValue::new("lane", lane)];
+            self.oldest_unreflected.record(age.max(0.0), &lane);
         }
     }
 }

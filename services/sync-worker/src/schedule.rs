@@ -43,7 +43,7 @@ pub(crate) async fn wake(worker: Arc<Worker>, soft: CancellationToken) {
 pub(crate) async fn channels(worker: Arc<Worker>, soft: CancellationToken) {
     let mut turns = Turns::new(worker.config.sync.sweep, soft);
     while turns.next().await {
-        log("channels", renew_channel::renew_due(&worker).await);
+        log("channels", channels_once(&worker).await);
     }
 }
 
@@ -103,6 +103,12 @@ async fn found_dirty(worker: &Worker, calendar: CalendarId, lane: RefreshLane) -
             lane,
         })
         .await
+}
+
+async fn channels_once(worker: &Worker) -> Result<(), Trouble> {
+    renew_channel::renew_due(worker).await?;
+    worker.metrics.coverage(worker.channels.coverage().await?);
+    Ok(())
 }
 
 async fn compare_once(worker: &Worker, database: &Database) -> Result<(), Trouble> {

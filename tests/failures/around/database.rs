@@ -18,33 +18,35 @@ const TABLES: [&str; 8] = [
     "sync.channels",
 ];
 
-async fn run(database: &TestDatabase, statements: String) {
-    let ran = raw_sql(AssertSqlSafe(statements)).execute(database.pool());
-    ran.await.expect("the statements run");
+async fn run(database: &TestDatabase, statement: String) {
+    let ran = raw_sql(AssertSqlSafe(statement)).execute(database.pool());
+    ran.await.expect("the statement runs");
 }
 
-/// Every row that is written on these tables does this first.
+/// What every row does that is written on these tables; `""` for nothing.
 async fn before_each_row(database: &TestDatabase, body: &str) {
     let function = format!(
-        "CREATE SEQUENCE IF NOT EXISTS public.rows_written;
-        CREATE OR REPLACE FUNCTION public.trouble() RETURNS trigger LANGUAGE plpgsql AS $$
+        "CREATE OR REPLACE FUNCTION public.trouble() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             {body}
             RETURN coalesce(NEW, OLD);
-        END $$;"
+        END $$"
     );
-    let triggers = TABLES.map(|table| {
-        format!(
-            "CREATE OR REPLACE TRIGGER trouble BEFORE INSERT OR UPDATE OR DELETE ON {table}
-            FOR EACH ROW EXECUTE FUNCTION public.trouble();"
-        )
-    });
-    run(database, function + &triggers.concat()).await;
+    run(database, function).await;
 }
 
-async fn without_trouble(database: &TestDatabase) {
-    let triggers = TABLES.map(|table| format!("DROP TRIGGER trouble ON {table};"));
-    run(database, triggers.concat()).await;
+/// Puts the function before the tables. One table at a time, or it would be a deadlock itself.
+async fn prepare(database: &TestDatabase) {
+    let counter = "CREATE SEQUENCE public.rows_written";
+    run(database, counter.to_owned()).await;
+    before_each_row(database, "").await;
+    for table in TABLES {
+        let trigger = format!(
+            "CREATE TRIGGER trouble BEFORE INSERT OR UPDATE OR DELETE ON {table}
+            FOR EACH ROW EXECUTE FUNCTION public.trouble()"
+        );
+        run(database, trigger).await;
+    }
 }
 
 /// Covers R17, R78.
@@ -74,6 +76,7 @@ async fn deadlocks_and_serialization_failures_once_and_in_a_row_lose_nothing() {
     let cluster = Cluster::start("aborted by PostgreSQL").await;
     let rooms = Rooms::given(&cluster).await;
     let mut dice = Dice::of("aborted by PostgreSQL");
+    prepare(cluster.database()).await;
     for (code, times) in [("40P01", 1), ("40001", 1), ("40P01", 30), ("40001", 30)] {
         let traffic = rooms.traffic(&cluster, dice.other());
         traffic.goes_on(3).await;
@@ -92,12 +95,9 @@ async fn deadlocks_and_serialization_failures_once_and_in_a_row_lose_nothing() {
         .await;
         traffic.goes_on(5).await;
         traffic.stop().await;
-        without_trouble(cluster.database()).await;
-        run(
-            cluster.database(),
-            "DROP SEQUENCE public.rows_written CASCADE".to_owned(),
-        )
-        .await;
+        before_each_row(cluster.database(), "").await;
+        let again = "SELECT setval('public.rows_written', 1, false)";
+        run(cluster.database(), again.to_owned()).await;
         everything_agrees(&cluster, &rooms, &format!("{code} {times} times")).await;
     }
     cluster.finish().await;
@@ -109,12 +109,13 @@ async fn a_slow_database_loses_nothing() {
     let cluster = Cluster::start("a slow database").await;
     let rooms = Rooms::given(&cluster).await;
     let mut dice = Dice::of("a slow database");
+    prepare(cluster.database()).await;
     let traffic = rooms.traffic(&cluster, dice.other());
     traffic.goes_on(5).await;
     before_each_row(cluster.database(), "PERFORM pg_sleep(0.25);").await;
     traffic.goes_on(30).await;
     traffic.stop().await;
-    without_trouble(cluster.database()).await;
+    before_each_row(cluster.database(), "").await;
     everything_agrees(&cluster, &rooms, "a slow database").await;
     cluster.finish().await;
 }

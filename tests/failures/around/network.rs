@@ -15,7 +15,9 @@ async fn breaks(name: &str, ways: &[Upstream]) {
         .google(|settings| settings.push_retries = 12)
         // A call that is swallowed is given up soon.
         .set(Service::BookingCommand, "google.timeout", "2s")
+        .set(Service::BookingCommand, "google.connect_timeout", "1s")
         .set(Service::SyncWorker, "google.timeout", "2s")
+        .set(Service::SyncWorker, "google.connect_timeout", "1s")
         .set(Service::BookingCommand, "bookings.claim", "5s");
     let builder = ways
         .iter()

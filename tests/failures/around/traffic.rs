@@ -24,7 +24,7 @@ use tokio::{
 use super::{Rooms, TENANT};
 
 /// A deed so often.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(150);
 /// How many ask for a booking at once.
 const MOST_CALLS: usize = 6;
 /// How long a booker waits for an answer.

@@ -63,6 +63,11 @@ impl Payer {
         format!("{}/user/{}", self.api.as_str(), self.quota_user)
     }
 
+    /// Holds nothing but until when this payer may write nothing.
+    fn writes_bucket(&self) -> String {
+        format!("{}/writes/{}", self.api.as_str(), self.quota_user)
+    }
+
     fn project_bucket(&self) -> String {
         format!("{}/project/{}", self.api.as_str(), self.project)
     }
@@ -84,6 +89,8 @@ pub enum Closing {
     Throttled(Option<Duration>),
     /// Usage limits that take an hour or more.
     QuotaExceeded,
+    /// The same of what is written: the account may be read from as before (documented).
+    WritesExceeded,
 }
 
 /// How long a payer stays away after usage limits were exceeded.
@@ -128,12 +135,62 @@ impl Budget {
             .await
     }
 
+    /// Takes a unit for a write, or for what has to be read for one: an hour's wait while the payer's writes
+    /// rest.
+    pub async fn take_to_write(&self, payer: &Payer) -> Result<Lease, CommandError> {
+        match self.writes_closed(payer).await? {
+            Some(closed) => Ok(closed),
+            None => self.take(payer, Lane::Interactive, 1).await,
+        }
+    }
+
+    async fn writes_closed(&self, payer: &Payer) -> Result<Option<Lease>, CommandError> {
+        let query = sqlx::query!(
+            r#"
+            -- booking.buckets.writes_closed
+            SELECT closed_until AS "until!", now() AS "now!"
+            FROM booking.buckets
+            WHERE bucket = $1
+              AND closed_until > now()
+            "#,
+            payer.writes_bucket(),
+        )
+        .fetch_optional(self.database.pool());
+        let closed = self.database.answer(query).await?;
+        Ok(closed.map(|row| Lease {
+            grant: Grant {
+                units: 0,
+                not_before: row.until,
+            },
+            now: row.now,
+        }))
+    }
+
+    async fn close_writes(&self, payer: &Payer) -> Result<(), CommandError> {
+        let query = sqlx::query!(
+            "
+            -- booking.buckets.close_writes
+            INSERT INTO booking.buckets (bucket, tokens, refilled_at, closed_until, closings)
+            VALUES ($1, 0, now(), now() + make_interval(secs => $2), 1)
+            ON CONFLICT (bucket) DO UPDATE
+            SET closed_until = EXCLUDED.closed_until,
+                closings = buckets.closings + 1
+            ",
+            payer.writes_bucket(),
+            QUOTA_EXCEEDED.as_secs_f64(),
+        )
+        .execute(self.database.pool());
+        self.database.answer(query).await?;
+        Ok(())
+    }
+
     /// Closes a payer for every replica.
     pub async fn close(&self, payer: &Payer, closing: Closing) -> Result<(), CommandError> {
         let (seconds, grows) = match closing {
             Closing::Throttled(Some(after)) => (after.min(LONGEST_THROTTLING).as_secs_f64(), false),
             Closing::Throttled(None) => (0.0, true),
             Closing::QuotaExceeded => (QUOTA_EXCEEDED.as_secs_f64(), false),
+            Closing::WritesExceeded => return self.close_writes(payer).await,
         };
         // Reports of calls that were under way together are one: only a bucket that has opened again
         // since closes for longer, 2 s, 4 s, ... 128 s. After ten quiet minutes it begins anew.

@@ -11,7 +11,7 @@ use roomsync_domain::TenantId;
 use roomsync_google::{Access, AccessLostWhy, Advice, Google, GoogleError, reason};
 
 use super::{
-    budget::{Closing, Payer},
+    budget::{Api, Closing, Payer},
     connections::{self, Connection},
     lanes::Lane,
     lender::{Lender, unavailable},
@@ -23,6 +23,15 @@ use crate::status::CommandError;
 const BUSY: Duration = Duration::from_secs(5);
 /// How long usage limits stand, which take an hour or more.
 const LIMITS: Duration = Duration::from_hours(1);
+
+/// What a call is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aim {
+    /// A write, or what has to be read for one.
+    Write,
+    /// To show it.
+    Look,
+}
 
 /// A refusal that is not about the budget, and no fault.
 pub(super) enum Refusal {
@@ -74,11 +83,42 @@ impl Lender {
         F: Fn(Access, DateTime<Utc>) -> R,
         R: Future<Output = Result<T, GoogleError>>,
     {
+        self.call_to(Aim::Write, connection, purpose, call).await
+    }
+
+    /// The same of a call that only reads, and not for a write: writes that rest do not concern it.
+    pub(crate) async fn look<T, F, R>(
+        &self,
+        connection: &Connection,
+        purpose: Purpose,
+        call: F,
+    ) -> Result<Result<T, GoogleError>, CommandError>
+    where
+        F: Fn(Access, DateTime<Utc>) -> R,
+        R: Future<Output = Result<T, GoogleError>>,
+    {
+        self.call_to(Aim::Look, connection, purpose, call).await
+    }
+
+    async fn call_to<T, F, R>(
+        &self,
+        aim: Aim,
+        connection: &Connection,
+        purpose: Purpose,
+        call: F,
+    ) -> Result<Result<T, GoogleError>, CommandError>
+    where
+        F: Fn(Access, DateTime<Utc>) -> R,
+        R: Future<Output = Result<T, GoogleError>>,
+    {
         let payer = self.payer(connection, Actor::Own(purpose));
         let mut doubted = false;
         loop {
             let lent = self.token(connection, purpose).await?;
-            let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
+            let lease = match aim {
+                Aim::Write => self.budget.take_to_write(&payer).await?,
+                Aim::Look => self.budget.take(&payer, Lane::Interactive, 1).await?,
+            };
             if lease.grant.units == 0 {
                 return Err(busy((lease.grant.not_before - lease.now).to_std().ok()));
             }
@@ -129,7 +169,14 @@ impl Lender {
                 Err(busy(*retry_after))
             }
             GoogleError::QuotaExceeded => {
-                self.budget.close(payer, Closing::QuotaExceeded).await?;
+                // The Directory is only read.
+                let closing = match payer.api {
+                    Api::Calendar => Closing::WritesExceeded,
+                    Api::Directory => Closing::QuotaExceeded,
+                };
+                self.budget.close(payer, closing).await?;
+                let tenant = &connection.tenant;
+                tracing::warn!(%tenant, "google's usage limits are exceeded: writes rest");
                 Err(busy(Some(LIMITS)))
             }
             other => match other.advice() {

@@ -13,7 +13,6 @@ use roomsync_google::{Access, AccessLostWhy, GoogleError};
 use super::{
     calls::{Refusal, busy},
     connections::{Connection, Way},
-    lanes::Lane,
     lender::Lender,
     subject::{Actor, Purpose},
     token_rows::{self as rows, TokenKey},
@@ -50,7 +49,7 @@ impl Lender {
                 Ok(lent) => lent,
                 Err(why) => return Ok(Err(lost(why))),
             };
-            let lease = self.budget.take(&payer, Lane::Interactive, 1).await?;
+            let lease = self.budget.take_to_write(&payer).await?;
             if lease.grant.units == 0 {
                 return Err(busy((lease.grant.not_before - lease.now).to_std().ok()));
             }

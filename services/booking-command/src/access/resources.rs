@@ -97,7 +97,7 @@ impl Lender {
             let token = page_token.as_deref();
             let google = self.google();
             let call = |access, _| async move { google.list_resources(&access, token, None).await };
-            let page = match self.call(connection, Purpose::Directory, call).await? {
+            let page = match self.look(connection, Purpose::Directory, call).await? {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };

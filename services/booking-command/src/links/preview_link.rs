@@ -125,7 +125,7 @@ async fn look_up(
 ) -> Result<Result<Option<CalendarResource>, LinkReason>, CommandError> {
     let google = lender.google();
     let call = |access, _| async move { google.find_resource(&access, resource).await };
-    let found = lender.call(connection, Purpose::Directory, call).await?;
+    let found = lender.look(connection, Purpose::Directory, call).await?;
     Ok(found.map_err(|error| obstacles::of_access(&error)))
 }
 
@@ -204,5 +204,5 @@ async fn page(
             .await?;
         Ok((page, from))
     };
-    lender.call(connection, Purpose::Rooms, call).await
+    lender.look(connection, Purpose::Rooms, call).await
 }

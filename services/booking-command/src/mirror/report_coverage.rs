@@ -10,7 +10,7 @@ use roomsync_proto::internal::v1 as pb;
 use super::request::link_id;
 use crate::{convert, status::CommandError};
 
-const CHANNEL_STATES: [&str; 4] = ["open", "opening", "refused", "none"];
+const CHANNEL_STATES: [&str; 5] = ["open", "opening", "silent", "refused", "none"];
 
 /// Answers the request for a tenant the caller may see. Links that are unknown or gone are ignored.
 pub async fn report_coverage(
@@ -20,7 +20,7 @@ pub async fn report_coverage(
 ) -> Result<pb::ReportCoverageResponse, CommandError> {
     let link = link_id("link_id", &request.link_id)?;
     if !CHANNEL_STATES.contains(&request.channel_state.as_str()) {
-        let expected = "`open`, `opening`, `refused` or `none`";
+        let expected = "`open`, `opening`, `silent`, `refused` or `none`";
         return Err(CommandError::invalid("channel_state", expected));
     }
     if request.poll_interval_seconds < 0 {

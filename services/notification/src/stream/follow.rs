@@ -116,7 +116,9 @@ impl Follower {
             for row in page {
                 self.position = row.position;
                 self.write(outlet, Some(&row)).await?;
-                self.metrics.delivered(self.clock.now() - row.appended_at);
+                let now = self.clock.now();
+                self.metrics
+                    .delivered(row.appended_at, row.body.received_at, now);
             }
         }
         Ok(self.position > from)

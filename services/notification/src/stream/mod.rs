@@ -139,6 +139,20 @@ impl SubscriptionService for Subscriptions {
     ) -> Result<Response<api::DeleteWebhookResponse>, Status> {
         self.webhooks.delete(request).await
     }
+
+    async fn replay_webhook(
+        &self,
+        request: Request<api::ReplayWebhookRequest>,
+    ) -> Result<Response<api::ReplayWebhookResponse>, Status> {
+        self.webhooks.replay(request).await
+    }
+
+    async fn redeliver_change(
+        &self,
+        request: Request<api::RedeliverChangeRequest>,
+    ) -> Result<Response<api::RedeliverChangeResponse>, Status> {
+        self.webhooks.redeliver(request).await
+    }
 }
 
 fn heartbeat(seconds: i32) -> Result<Duration, Status> {

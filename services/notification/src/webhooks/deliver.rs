@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     body,
-    queue::{self, Due, Failed, Next},
+    queue::{self, Due, Failed, Letter, Next},
     rpc::place,
     send::{Refusal, Request, Sender},
     signing,
@@ -34,7 +34,7 @@ const FIRST_DELAY: Duration = Duration::from_secs(1);
 const SLOW_DELAY: Duration = Duration::from_secs(5);
 
 /// Sends changes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Deliveries {
     /// Where the log and the places are.
     pub database: Database,
@@ -103,12 +103,14 @@ impl Deliveries {
                 break;
             }
             let started = Instant::now();
-            let sent = self.send(message, &due).await;
-            slot.went(self.pace(sent, started.elapsed()));
+            let (tenant, webhook) = (message.tenant.as_str(), message.webhook);
+            let sent = self.send(tenant, webhook, &due.letter).await;
+            let took = started.elapsed();
+            slot.went(self.pace(sent, took));
             if let Err(refusal) = sent {
                 return self.refused(message, delivery, &due, refusal).await;
             }
-            if !self.taken(message, &due).await? {
+            if !self.taken(message, &due, took).await? {
                 return Ok(End::Done);
             }
             held = Some(due.lease);
@@ -145,24 +147,42 @@ impl Deliveries {
             .await
     }
 
-    async fn send(&self, message: &DeliveryDue, due: &Due) -> Result<(), Refusal> {
-        let secrets = self.secrets(message, due).map_err(|error| {
+    /// Once more what is not due, if the webhook has a slot.
+    pub(super) async fn send_again(
+        &self,
+        tenant: &str,
+        webhook: Uuid,
+        letter: &Letter,
+    ) -> Result<Result<(), Refusal>, Full> {
+        let slot = self.slots.take(webhook)?;
+        let started = Instant::now();
+        let sent = self.send(tenant, webhook, letter).await;
+        slot.went(self.pace(sent, started.elapsed()));
+        match sent {
+            Ok(()) => self.metrics.webhook_taken_again(),
+            Err(refusal) => self.metrics.webhook_refused(refusal),
+        }
+        Ok(sent)
+    }
+
+    async fn send(&self, tenant: &str, webhook: Uuid, letter: &Letter) -> Result<(), Refusal> {
+        let secrets = self.secrets(tenant, webhook, letter).map_err(|error| {
             tracing::error!(
                 %error,
-                tenant = %message.tenant,
-                webhook = %message.webhook,
+                tenant,
+                %webhook,
                 "the secret of a webhook cannot be opened: it needs a new one"
             );
             Refusal::NoSecret
         })?;
-        let body = body::render(&due.change_id, &due.change);
-        let timestamp = due.now.timestamp();
+        let body = body::render(&letter.change_id, &letter.change);
+        let timestamp = letter.now.timestamp();
         self.sender
             .send(Request {
-                url: &due.url,
-                id: &due.change_id,
+                url: &letter.url,
+                id: &letter.change_id,
                 timestamp,
-                signature: signing::signatures(&secrets, &due.change_id, timestamp, &body),
+                signature: signing::signatures(&secrets, &letter.change_id, timestamp, &body),
                 body,
             })
             .await
@@ -171,11 +191,12 @@ impl Deliveries {
     /// The current secret must open; an old one that does not is left out.
     fn secrets(
         &self,
-        message: &DeliveryDue,
-        due: &Due,
+        tenant: &str,
+        webhook: Uuid,
+        letter: &Letter,
     ) -> Result<Vec<SecretSlice<u8>>, SealingError> {
-        let place = place(message.tenant.as_str(), message.webhook);
-        let mut opened = due.secrets.iter().map(|it| self.ring.open(it, &place));
+        let place = place(tenant, webhook);
+        let mut opened = letter.secrets.iter().map(|it| self.ring.open(it, &place));
         let current = opened.next().ok_or(SealingError::DoesNotOpen)??;
         Ok(std::iter::once(current)
             .chain(opened.filter_map(Result::ok))
@@ -183,7 +204,12 @@ impl Deliveries {
     }
 
     /// Stores that the receiver has the change; `false` when somebody else works on the row by now.
-    async fn taken(&self, message: &DeliveryDue, due: &Due) -> Result<bool, sqlx::Error> {
+    async fn taken(
+        &self,
+        message: &DeliveryDue,
+        due: &Due,
+        took: Duration,
+    ) -> Result<bool, sqlx::Error> {
         let taken = self
             .database
             .tx("webhook_took", |tx| {
@@ -193,7 +219,14 @@ impl Deliveries {
         let Some(skipped) = taken else {
             return Ok(false);
         };
-        self.metrics.webhook_taken(due.now - due.appended_at);
+        if due.again {
+            self.metrics.webhook_taken_again();
+        } else {
+            let received_at = due.letter.change.received_at;
+            let now = due.letter.now + took;
+            self.metrics
+                .webhook_taken(due.appended_at, received_at, now);
+        }
         self.metrics.webhook_skipped(skipped);
         // After the row's transaction: whoever appends holds the webhook's lock and waits for the row's.
         let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
@@ -211,11 +244,24 @@ impl Deliveries {
     ) -> Result<End, sqlx::Error> {
         self.metrics.webhook_refused(refusal);
         let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
-        let told = store::failed(pool, tenant, message.webhook, &due.url, refusal);
-        self.database.answer::<_, sqlx::Error>(told).await?;
+        let disable_after = self.config.disable_after;
+        let url = &due.letter.url;
+        let told = store::failed(pool, tenant, message.webhook, url, refusal, disable_after);
+        let disabled: Option<_> = self.database.answer::<_, sqlx::Error>(told).await?;
+        if let Some(because) = &disabled {
+            self.metrics.webhook_disabled(because);
+            tracing::warn!(
+                tenant,
+                webhook = %message.webhook,
+                because,
+                answered = refusal.word(),
+                "a webhook is disabled until a person enables it"
+            );
+        }
 
         let (message_id, lease) = (delivery.message_id, due.lease);
-        let (patience, farewell) = (self.config.patience, refusal.is_farewell());
+        // Of a webhook that is disabled nothing is tried any more.
+        let (patience, farewell) = (self.config.patience, disabled.is_some());
         let delay = refusal.pause().unwrap_or(FIRST_DELAY);
         // The message may have come back before for other reasons: the changes before this one, a pause,
         // too many requests under way. This change begins at the foot of the ladder, and with the whole

@@ -5,7 +5,8 @@
 //! log/append.rs -> queue::announce -> outbox -> queue notification.delivery-due
 //!                                                    '-> consumers/delivery_due.rs -> deliver.rs
 //! queue/: the place of a webhook in an object   slots.rs: not too many requests   sweep.rs: what is lost
-//! rpc.rs, store.rs: the webhooks themselves       body.rs, signing.rs, send.rs, address.rs: one request
+//! rpc.rs, store.rs: the webhooks themselves       again.rs: sending again, by rpc
+//! dead.rs: those that take nothing                body.rs, signing.rs, send.rs, address.rs: one request
 //! ```
 //!
 //! A webhook has, per object, a place: the last version that it took. A message only says "look": what is
@@ -16,7 +17,9 @@
 //! `delivery.due`, and a call beside [`queue::announce`].
 
 pub mod address;
+mod again;
 pub mod body;
+pub mod dead;
 pub mod deliver;
 pub mod queue;
 pub mod rpc;

@@ -1,4 +1,4 @@
-//! The five rpcs about webhooks of `SubscriptionService`.
+//! The rpcs that make, show, change and delete webhooks. Those that send again are in `again.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     address::{self, LONGEST_URL, Policy},
+    deliver::Deliveries,
     queue, signing,
     store::{self, New, Update},
 };
@@ -40,6 +41,10 @@ pub struct Webhooks {
     pub policy: Policy,
     /// Wakes this process's sweep.
     pub wake_sweep: Arc<Notify>,
+    /// Sends one change again.
+    pub deliveries: Deliveries,
+    /// How far back the log reaches at least.
+    pub log_keep: Duration,
 }
 
 /// Where a webhook's secret is sealed for.
@@ -167,7 +172,11 @@ impl Webhooks {
         Ok(Response::new(api::DeleteWebhookResponse {}))
     }
 
-    async fn read(&self, tenant: &TenantId, webhook: Uuid) -> Result<api::Webhook, Status> {
+    pub(super) async fn read(
+        &self,
+        tenant: &TenantId,
+        webhook: Uuid,
+    ) -> Result<api::Webhook, Status> {
         let found = self.rows(tenant, Some(webhook)).await?;
         found.into_iter().next().ok_or_else(webhook_not_found)
     }
@@ -219,10 +228,13 @@ fn shown(tenant: &TenantId, row: store::Row) -> api::Webhook {
         last_failure_at: row.last_failure_at.map(convert::timestamp),
         last_failure: row.last_failure,
         objects_behind: i32::try_from(row.objects_behind).unwrap_or(i32::MAX),
+        disabled_at: row.disabled_at.map(convert::timestamp),
+        disabled_because: row.disabled_because,
+        objects_replaying: i32::try_from(row.objects_replaying).unwrap_or(i32::MAX),
     }
 }
 
-fn tenant<T>(request: &Request<T>, tenant: &str) -> Result<TenantId, Status> {
+pub(super) fn tenant<T>(request: &Request<T>, tenant: &str) -> Result<TenantId, Status> {
     if !grpc::Caller::of(request).may_see(tenant) {
         return Err(tenant_not_found());
     }
@@ -242,11 +254,11 @@ fn name(name: &str) -> Result<&str, Status> {
 }
 
 /// What is no id is the id of nothing.
-fn webhook_id(id: &str) -> Result<Uuid, Status> {
+pub(super) fn webhook_id(id: &str) -> Result<Uuid, Status> {
     id.parse().map_err(|_| webhook_not_found())
 }
 
-fn invalid(field: &'static str, expected: &str) -> Status {
+pub(super) fn invalid(field: &'static str, expected: &str) -> Status {
     grpc::problem(
         Code::InvalidArgument,
         "INVALID_FIELD",
@@ -255,7 +267,7 @@ fn invalid(field: &'static str, expected: &str) -> Status {
     )
 }
 
-fn webhook_not_found() -> Status {
+pub(super) fn webhook_not_found() -> Status {
     grpc::problem(
         Code::NotFound,
         "WEBHOOK_NOT_FOUND",
@@ -265,7 +277,7 @@ fn webhook_not_found() -> Status {
 }
 
 /// The database did not do its part.
-fn trouble(error: &sqlx::Error) -> Status {
+pub(super) fn trouble(error: &sqlx::Error) -> Status {
     if !roomsync_postgres::is_unavailable(error) {
         return internal(error);
     }

@@ -1,5 +1,7 @@
 //! The rows of `notification.webhooks`.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use roomsync_sealing::Sealed;
 use sqlx::{PgConnection, PgExecutor};
@@ -32,6 +34,12 @@ pub struct Row {
     pub last_failure: String,
     /// Objects with changes that it has not taken.
     pub objects_behind: i64,
+    /// Objects that are being sent again.
+    pub objects_replaying: i64,
+    /// Since when it is disabled.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub disabled_because: String,
 }
 
 /// A webhook to be.
@@ -90,11 +98,14 @@ pub async fn list(
         Row,
         r#"-- notification.webhooks.list
         SELECT h.webhook_id, h.name, h.url, h.enabled, h.created_at, h.last_success_at,
-            h.last_failure_at, p.behind AS "objects_behind!",
+            h.last_failure_at, p.behind AS "objects_behind!", p.replaying AS "objects_replaying!",
+            CASE WHEN NOT h.enabled THEN h.disabled_at END AS disabled_at,
+            CASE WHEN h.enabled THEN '' ELSE h.disabled_because END AS "disabled_because!",
             CASE WHEN p.failing OR NOT h.enabled THEN h.last_failure ELSE '' END AS "last_failure!"
         FROM notification.webhooks h
         CROSS JOIN LATERAL (
             SELECT count(*) FILTER (WHERE o.last_version > w.delivered_version) AS behind,
+                count(*) FILTER (WHERE w.replay_to > w.delivered_version) AS replaying,
                 coalesce(bool_or(w.failing_since IS NOT NULL), false) AS failing
             FROM notification.webhook_objects w
             JOIN notification.objects o USING (tenant_id, object_id)
@@ -134,7 +145,10 @@ pub async fn update(
             url = coalesce($4, url),
             enabled = coalesce($5, enabled),
             paused_until = CASE WHEN $5 OR $4 IS NOT NULL THEN NULL ELSE paused_until END,
-            last_failure = CASE WHEN $5 THEN '' ELSE last_failure END
+            last_failure = CASE WHEN $5 THEN '' ELSE last_failure END,
+            failing_since = CASE WHEN $5 OR $4 IS NOT NULL THEN NULL ELSE failing_since END,
+            disabled_at = CASE WHEN NOT $5 AND enabled THEN now() ELSE disabled_at END,
+            disabled_because = CASE WHEN NOT $5 AND enabled THEN 'REQUESTED' ELSE disabled_because END
         WHERE tenant_id = $1 AND webhook_id = $2",
         tenant,
         webhook,
@@ -202,7 +216,11 @@ pub async fn succeeded(
         UPDATE notification.webhooks
         SET last_success_at = now()
         WHERE tenant_id = $1 AND webhook_id = $2
-            AND (last_success_at IS NULL OR last_success_at < now() - interval '1 second')",
+            AND (
+                last_success_at IS NULL
+                OR last_success_at < now() - interval '1 second'
+                OR last_success_at < failing_since
+            )",
         tenant,
         webhook,
     )
@@ -212,33 +230,62 @@ pub async fn succeeded(
 }
 
 /// A request to this address was not. One that was answered with 410 is the last; one that was told when
-/// to come back is, for every object, the last until then. What an address said that the webhook no longer
-/// has does not matter.
+/// to come back is, for every object, the last until then; and one before which nothing was taken for
+/// `disable_after` is the last, too. What an address said that the webhook no longer has does not matter.
+/// Answers why it is disabled from now on, if it is.
+///
+/// Failing begins with the first failure after the last success. It ends with a success, with a person's word,
+/// or when nothing waits any more (`dead::forget_recovered`).
 pub async fn failed(
     db: impl PgExecutor<'_>,
     tenant: &str,
     webhook: Uuid,
     url: &str,
     refusal: Refusal,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!(
+    disable_after: Duration,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
         "-- notification.webhooks.failed
-        UPDATE notification.webhooks
+        WITH before AS (
+            SELECT enabled,
+                CASE
+                    WHEN failing_since >= coalesce(last_success_at, '-infinity') THEN failing_since
+                    ELSE now()
+                END AS since
+            FROM notification.webhooks
+            WHERE tenant_id = $1 AND webhook_id = $2 AND url = $6
+            FOR UPDATE
+        ), verdict AS (
+            SELECT since,
+                CASE
+                    WHEN NOT enabled THEN NULL
+                    WHEN $4 THEN 'GONE'
+                    WHEN since <= now() - $7::interval THEN 'NOT_TAKING'
+                END AS because
+            FROM before
+        )
+        UPDATE notification.webhooks h
         SET last_failure_at = now(),
             last_failure = $3,
-            enabled = enabled AND NOT $4,
+            failing_since = v.since,
+            enabled = enabled AND v.because IS NULL,
+            disabled_at = CASE WHEN v.because IS NULL THEN disabled_at ELSE now() END,
+            disabled_because = coalesce(v.because, disabled_because),
             paused_until = greatest(paused_until, now() + $5::interval)
-        WHERE tenant_id = $1 AND webhook_id = $2 AND url = $6",
+        FROM verdict v
+        WHERE h.tenant_id = $1 AND h.webhook_id = $2
+        RETURNING v.because",
         tenant,
         webhook,
         refusal.word(),
         refusal.is_farewell(),
         refusal.pause().map(interval),
         url,
+        interval(disable_after),
     )
-    .execute(db)
-    .await?;
-    Ok(())
+    .fetch_optional(db)
+    .await
+    .map(Option::flatten)
 }
 
 /// A secret as it is stored.

@@ -1,4 +1,4 @@
-//! What no message does: lost messages are published anew, old secrets forgotten, secrets sealed anew with
+//! What no message does: lost messages are published anew, dead receivers tried a last time, old secrets forgotten, secrets sealed anew with
 //! the current key, and what is behind is counted. Any replica may do it.
 
 use std::{sync::Arc, time::Duration};
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{queue, rpc::place, store};
+use super::{dead, queue, rpc::place, store};
 use crate::{config::WebhooksConfig, metrics::Metrics};
 
 /// How much one transaction does.
@@ -55,6 +55,7 @@ impl Sweep {
 
     /// One round. Answers how many messages were published anew.
     pub async fn once(&self) -> Result<usize, sqlx::Error> {
+        self.try_dead_once_more().await?;
         let lost_after = self.config.lost_after;
         let mut lost = 0;
         loop {
@@ -69,9 +70,23 @@ impl Sweep {
         self.database.answer::<_, sqlx::Error>(forgotten).await?;
         self.seal_anew().await?;
         let behind = self.database.answer(store::behind(pool)).await?;
+        let disabled = self.database.answer(dead::disabled(pool)).await?;
         let lost_messages = u64::try_from(lost).unwrap_or(u64::MAX);
-        self.metrics.webhooks_swept(lost_messages, behind);
+        self.metrics.webhooks_swept(lost_messages, behind, disabled);
         Ok(lost)
+    }
+
+    /// Before what is lost is published: what is to be tried is found by the same round.
+    async fn try_dead_once_more(&self) -> Result<(), sqlx::Error> {
+        let recovered = dead::forget_recovered(self.database.pool());
+        self.database.answer::<_, sqlx::Error>(recovered).await?;
+        let disable_after = self.config.disable_after;
+        self.database
+            .tx("try_dead_webhooks", |tx| {
+                Box::pin(dead::try_once_more(tx, disable_after, BATCH))
+            })
+            .await
+            .map(|_: usize| ())
     }
 
     async fn publish_lost(&self, lost_after: Duration) -> Result<usize, sqlx::Error> {

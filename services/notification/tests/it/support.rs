@@ -41,6 +41,8 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, async_trait, transport::Server};
 
+use crate::webhooks::world;
+
 /// How long anything may take.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// Longer than a test: such a gap is never due by itself.
@@ -310,6 +312,8 @@ impl Service {
             ring: ring(&["a"]),
             policy: OPEN,
             wake_sweep: Arc::default(),
+            deliveries: world::consumer(database, world::config(), &["a"]).deliveries,
+            log_keep: NEVER,
         };
         let subscriptions = Subscriptions {
             database: database.clone(),

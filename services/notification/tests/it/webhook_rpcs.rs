@@ -64,8 +64,11 @@ async fn a_webhook_is_shown_without_its_secret_and_changed_field_by_field(pool: 
         .update_webhook(called_by("*", Request::new(request)))
         .await;
     let updated = updated.unwrap().into_inner().webhook.unwrap();
+    assert!(updated.disabled_at.is_some());
     let expected = api::Webhook {
         enabled: false,
+        disabled_at: updated.disabled_at,
+        disabled_because: "REQUESTED".to_owned(),
         ..webhook.clone()
     };
     assert_eq!(updated, expected);

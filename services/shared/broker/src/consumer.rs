@@ -34,6 +34,15 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// The longest wait between two tries of a message that holds up its queue.
 const LONGEST_HOLD: Duration = Duration::from_secs(10);
 
+/// So often a handler may panic over a message that holds up its queue: a mistake that tries in place cannot
+/// mend must not hold it up for ever.
+const PANICS: u32 = 10;
+
+/// Why a handler gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked")]
+struct Panicked;
+
 /// Consumes one queue.
 pub(crate) struct Consumer<M, H> {
     tag: String,
@@ -218,7 +227,7 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
             .handled(M::TYPE, outcome, started.elapsed());
     }
 
-    /// As many attempts as it takes, in place.
+    /// As many attempts as it takes, in place; only a handler that panics again and again is given up.
     async fn until_done(&self, amqp: Amqp, lost: &CancellationToken) {
         let mut incoming = Incoming::read(&amqp.properties);
         if let Some(failure) = Settler::went_unanswered(&incoming) {
@@ -228,6 +237,7 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
             Ok(read) => read,
             Err(reason) => return self.settler.park(&amqp, &incoming, &reason).await,
         };
+        let mut panics = 0;
         loop {
             let delivery = incoming.delivery(id, amqp.redelivered);
             let started = time::Instant::now();
@@ -250,6 +260,15 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
                 }
                 Err(Failure::Retry { cause, after }) => (cause, after),
             };
+            panics = if cause.is::<Panicked>() {
+                panics + 1
+            } else {
+                0
+            };
+            if panics >= PANICS {
+                let reason = format!("{cause:#} {panics} times");
+                return self.settler.park(&amqp, &incoming, &reason).await;
+            }
             incoming.attempts = incoming.attempts.saturating_add(1);
             let usual = self
                 .settler
@@ -300,7 +319,7 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
         let handling = AssertUnwindSafe(self.handler.handle(message, delivery)).catch_unwind();
         match handling.instrument(span).await {
             Ok(result) => result,
-            Err(_) => Err(Failure::retry(anyhow::anyhow!("the handler panicked"))),
+            Err(_) => Err(Failure::retry(Panicked)),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Event {
     pub etag: Option<String>,
     /// When it was made.
     pub created: Option<String>,
+    /// When this copy changed last.
+    pub updated: Option<String>,
     /// The title.
     pub summary: Option<String>,
     /// Start.
@@ -74,6 +76,12 @@ impl Event {
     pub fn created_at(&self) -> Option<DateTime<Utc>> {
         let created = self.created.as_deref()?;
         Some(DateTime::parse_from_rfc3339(created).ok()?.to_utc())
+    }
+
+    /// When this copy changed last, if Google says so in a way that can be read.
+    pub fn updated_at(&self) -> Option<DateTime<Utc>> {
+        let updated = self.updated.as_deref()?;
+        Some(DateTime::parse_from_rfc3339(updated).ok()?.to_utc())
     }
 
     /// Whether Google says that it is cancelled.

@@ -14,12 +14,13 @@ pub enum RefreshWhy {
     Poll,
     /// A comparison without cursor.
     Reconcile,
-    /// An administrator asked.
-    ByHand,
     /// The sweep found it dirty and free.
     Sweep,
     /// A booking made in Flexopus waits for its room's answer.
     Booking,
+    /// An administrator asked; or for a reason that only a later version knows: the most is done for both.
+    #[serde(other)]
+    ByHand,
 }
 
 /// Whose budget lane the work runs in.
@@ -30,6 +31,7 @@ pub enum RefreshLane {
     Live,
     /// Everything else.
     #[default]
+    #[serde(other)]
     Background,
 }
 

@@ -3,6 +3,7 @@
 //!
 //! To add a step: a file here, named as the verb of it.
 
+mod channel_plan;
 pub(crate) mod check;
 pub(crate) mod close_calendar;
 pub(crate) mod compare_links;
@@ -16,4 +17,5 @@ pub(crate) mod put_off;
 pub(crate) mod reconcile;
 pub(crate) mod renew_channel;
 pub(crate) mod report;
+mod silence;
 pub(crate) mod verify_link;

@@ -9,11 +9,12 @@ use std::time::Duration;
 use roomsync_domain::ChannelId;
 use roomsync_google::{Advice, GoogleError, WatchRequest};
 
-use super::{close_calendar, renew_channel, report};
+use super::{channel_plan, close_calendar, report};
 use crate::{
     access::{Actor, Lane},
+    config::{PushConfig, SyncConfig},
     store::{channels::LiveChannel, rows::Calendar},
-    trouble::{Backoff, Trouble, react, report as to_report},
+    trouble::{Trouble, react, report as to_report},
     worker::Worker,
 };
 
@@ -31,8 +32,8 @@ pub(crate) async fn open(worker: &Worker, calendar: &Calendar) -> Result<(), Tro
             return Ok(());
         }
         Err(trouble) => {
-            let config = &worker.config;
-            let delay = retry_in(trouble, config.sync.backoff(), config.push.retry_refused);
+            let left = worker.channels.left(calendar.id).await?;
+            let delay = retry_in(trouble, &worker.config.push, &worker.config.sync, left);
             worker.channels.due_in(calendar.id, delay).await?;
         }
     }
@@ -73,11 +74,11 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
         .await;
     match watched {
         Ok(watched) => {
-            let in_use = worker
+            let opened = worker
                 .channels
                 .opened(channel, &watched.resource_id, watched.expiration)
                 .await?;
-            if !in_use {
+            if !opened.in_use {
                 let late = LiveChannel {
                     id: channel,
                     subject: lease.subject,
@@ -88,10 +89,7 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
                 return Ok(None);
             }
             after_opening(worker, calendar, channel).await?;
-            Ok(Some(renew_channel::renewal(
-                watched.expiration,
-                worker.clock.now(),
-            )))
+            Ok(Some(channel_plan::renewal(opened.life)))
         }
         Err(error) => {
             refused(worker, calendar, channel, &error).await?;
@@ -134,7 +132,9 @@ async fn refused(
     if known {
         worker.channels.failed(channel).await?;
     }
-    if let Some(report) = to_report(error) {
+    // That an account has written too much, if that is what a watch call counts as, is no reason to stop reading.
+    if let Some(report) = to_report(error).filter(|_| !matches!(error, GoogleError::QuotaExceeded))
+    {
         worker
             .access
             .report(&calendar.tenant, Actor::Rooms, report)
@@ -143,15 +143,35 @@ async fn refused(
     Ok(())
 }
 
-/// When to try again: a wrong push address helps nobody to be tried quickly; a slot of the budget
-/// that was reserved for us is there when it says; anything else once per minute at most.
-fn retry_in(trouble: &Trouble, backoff: Backoff, retry_refused: Duration) -> Duration {
+/// When to try again: a wrong push address helps nobody to be tried quickly; a slot of the budget that was
+/// reserved for us is there when it says; anything else as usual, and sooner while the channel before, of
+/// which so much is `left`, is about to end.
+fn retry_in(
+    trouble: &Trouble,
+    push: &PushConfig,
+    sync: &SyncConfig,
+    left: Option<Duration>,
+) -> Duration {
     match trouble {
         Trouble::Google(error) if error.advice() == Advice::FixPushAddress => {
-            retry_refused.min(Duration::from_hours(1))
+            push.retry_refused.min(Duration::from_hours(1))
         }
         Trouble::OutOfBudget { wait } => *wait,
-        _ => react(trouble, 0, backoff).delay.max(Duration::from_mins(1)),
+        // Whoever goes on asking is refused for longer; a channel that ends meanwhile is the lesser evil.
+        Trouble::Google(error) if matches!(error.advice(), Advice::WaitLong) => {
+            push.retry.max(sync.longest_delay)
+        }
+        Trouble::Google(error) => match error.advice() {
+            Advice::Retry { after } => {
+                channel_plan::again(push.retry, left).max(after.unwrap_or_default())
+            }
+            _ => push.retry.max(react(trouble, 0, sync.backoff()).delay),
+        },
+        Trouble::NoToken { after } => {
+            channel_plan::again(push.retry, left).max(after.unwrap_or_default())
+        }
+        Trouble::NotConnected => push.retry.max(sync.longest_delay),
+        _ => channel_plan::again(push.retry, left),
     }
 }
 
@@ -177,25 +197,38 @@ pub(crate) async fn open_claimed(worker: &Worker, calendar: &Calendar) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{PushConfig, SyncConfig};
 
-    const SECOND: Duration = Duration::from_secs(1);
-    const WEEK: Duration = Duration::from_hours(7 * 24);
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    fn google(error: GoogleError) -> Trouble {
+        Trouble::Google(error)
+    }
+
+    fn throttled(seconds: u64) -> Trouble {
+        let retry_after = Some(Duration::from_secs(seconds));
+        google(GoogleError::Throttled { retry_after })
+    }
 
     #[rstest::rstest]
-    #[case::a_reserved_slot(Trouble::OutOfBudget { wait: SECOND }, SECOND)]
-    #[case::a_passing_fault(Trouble::NoToken { after: None }, Duration::from_mins(1))]
-    #[case::a_wrong_address(
-        Trouble::Google(GoogleError::PushAddressRefused),
-        Duration::from_hours(1)
-    )]
+    #[case::a_reserved_slot(Trouble::OutOfBudget { wait: Duration::from_secs(7) }, None, 7)]
+    #[case::a_passing_fault(Trouble::NoToken { after: None }, None, 60)]
+    #[case::while_one_lives_for_long(Trouble::NoToken { after: None }, Some(9000), 60)]
+    #[case::while_one_is_about_to_end(google(GoogleError::Unreadable("x")), Some(20), 5)]
+    #[case::not_before_google_says(throttled(30), Some(20), 30)]
+    #[case::usage_limits(google(GoogleError::QuotaExceeded), Some(20), 600)]
+    #[case::rights(google(GoogleError::NotCalendarUser), Some(20), 600)]
+    #[case::not_connected(Trouble::NotConnected, Some(20), 600)]
+    #[case::a_wrong_address(google(GoogleError::PushAddressRefused), Some(20), 3600)]
     fn a_channel_is_tried_again_when_that_can_help(
         #[case] trouble: Trouble,
-        #[case] expected: Duration,
+        #[case] left: Option<u64>,
+        #[case] seconds: u64,
     ) {
-        let backoff = Backoff {
-            first: SECOND,
-            longest: WEEK,
-        };
-        assert_eq!(retry_in(&trouble, backoff, WEEK), expected);
+        let (push, sync) = (PushConfig::default(), SyncConfig::default());
+        assert_eq!(push.retry, MINUTE);
+        let left = left.map(Duration::from_secs);
+        let delay = retry_in(&trouble, &push, &sync, left);
+        assert_eq!(delay, Duration::from_secs(seconds));
     }
 }

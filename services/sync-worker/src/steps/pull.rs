@@ -13,7 +13,7 @@ use crate::{
     apply,
     listing::{self, Fetched, Keep},
     scopes::{self, Delta, MOST_SCOPES},
-    steps::{expand_series, full_sync, list_window},
+    steps::{expand_series, full_sync, list_window, silence},
     store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
@@ -72,6 +72,7 @@ pub(crate) async fn list(
 ) -> Result<Found, Trouble> {
     let query = listing::since(cursor, worker.config.sync.page_size);
     let fetched = listing::fetch(worker, claim, lane, query, Keep::Events).await?;
+    silence::notice(worker, claim, &fetched).await?;
     let delta = scopes::sort(&fetched.events, &claim.calendar.resource);
     worker.metrics.odd(&delta.odd);
     if delta.scopes() > MOST_SCOPES {

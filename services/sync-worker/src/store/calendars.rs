@@ -52,7 +52,7 @@ impl Calendars {
                 full_wanted, full_done, reconcile_wanted, reconcile_failures, mirrored_until,
                 (reconcile_done < reconcile_wanted AND reconcile_attempt_at <= now()) AS "reconcile!",
                 EXTRACT(EPOCH FROM now() - cursor_since)::float8 AS cursor_age,
-                failures, access_role, pushing_at"#,
+                failures, access_role, pushing_at, now() AS "claimed_at!""#,
             calendar.0,
             seconds(lease),
         )
@@ -81,6 +81,7 @@ impl Calendars {
                 failures: row.failures,
                 access_role: row.access_role,
                 pushed_at: row.pushing_at,
+                claimed_at: row.claimed_at,
             })
         })
         .transpose()
@@ -109,7 +110,7 @@ impl Calendars {
     /// be tried again without a delay for ever. The pushes that the claim answers are over too, unless
     /// the calendar is clean only up to an earlier generation: then they wait for the next pull. After a
     /// full sync the calendar is dirty also if a reconcile alone was wanted of it. Who waits for a look waits
-    /// until nothing more is wanted.
+    /// until nothing more is wanted. What was wanted since the claim is not older than the claim.
     pub(crate) async fn end(
         &self,
         claim: &Claim,
@@ -140,6 +141,11 @@ impl Calendars {
                 not_found = 0,
                 pushing_at = CASE WHEN $4::bigint < $14 THEN pushing_at END,
                 awaited = awaited AND coalesce($4::bigint < generation_wanted, true),
+                dirty_since = CASE
+                    WHEN $4::bigint >= generation_wanted THEN NULL
+                    WHEN $4::bigint >= $14 THEN $15
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 access_role = COALESCE($9, access_role),
                 last_check_at = now(),
                 last_full_sync_at = CASE WHEN $5::bigint IS NULL THEN last_full_sync_at ELSE now() END,
@@ -167,6 +173,7 @@ impl Calendars {
             seconds(coverage_every),
             end.cursor_died,
             claim.generation,
+            claim.claimed_at,
         )
         .fetch_optional(self.database.pool());
         self.database.answer(query).await

@@ -30,19 +30,64 @@ pub(crate) struct LiveChannel {
     pub(crate) resource_id: Option<String>,
 }
 
+/// What has become of a channel that Google opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Opened {
+    /// `false`: it was taken out of use meanwhile (another one took its place, the calendar closed) and has
+    /// to be stopped, which only now is possible.
+    pub(crate) in_use: bool,
+    /// How long it lives, by PostgreSQL's clock, which its renewal is planned by; `None` when Google does not
+    /// say.
+    pub(crate) life: Option<Duration>,
+}
+
+/// How many open calendars hear of their changes in which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// By pushes.
+    pub(crate) pushed: i64,
+    /// By polls, although there is a channel.
+    pub(crate) silent: i64,
+    /// By polls, since Google does not push.
+    pub(crate) refused: i64,
+    /// By polls, until there is a channel.
+    pub(crate) none: i64,
+}
+
+/// What is negative is over.
+fn lasting(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
 impl Channels {
     /// The tables in a database.
     pub(crate) fn new(database: Database) -> Self {
         Self { database }
     }
 
-    /// Takes the channel work of a calendar when it is due, for a minute. `false`: it is not due, or
-    /// another worker is at it.
+    /// Takes the channel work of a calendar when it is due, for a minute, or for half of the time that is left
+    /// of its channel: should this worker die, the next one comes in time. `false`: it is not due, or another
+    /// worker is at it.
     pub(crate) async fn claim(&self, calendar: CalendarId) -> sqlx::Result<bool> {
         let query = sqlx::query!(
             "-- sync.channels.claim
-            UPDATE sync.calendars
-            SET channel_due_at = now() + interval '1 minute'
+            UPDATE sync.calendars AS c
+            SET channel_due_at = now() + LEAST(
+                interval '1 minute',
+                GREATEST(
+                    interval '5 seconds',
+                    COALESCE(
+                        (
+                            SELECT max(h.expires_at) - now()
+                            FROM sync.channels AS h
+                            WHERE h.calendar_id = c.calendar_id
+                              AND h.state = 'open'
+                              AND h.expires_at > now()
+                        ) / 2,
+                        interval '1 minute'
+                    )
+                )
+            )
             WHERE calendar_id = $1
               AND state = 'open'
               AND channel_due_at <= now()",
@@ -53,12 +98,27 @@ impl Channels {
         Ok(claimed.rows_affected() == 1)
     }
 
-    /// Takes the channel work of all calendars where it is due.
+    /// Takes the channel work of calendars where it is due, as [`Self::claim`] does.
     pub(crate) async fn claim_due(&self, limit: i64) -> sqlx::Result<Vec<Calendar>> {
         let query = sqlx::query!(
             "-- sync.channels.claim_due
-            UPDATE sync.calendars
-            SET channel_due_at = now() + interval '1 minute'
+            UPDATE sync.calendars AS c
+            SET channel_due_at = now() + LEAST(
+                interval '1 minute',
+                GREATEST(
+                    interval '5 seconds',
+                    COALESCE(
+                        (
+                            SELECT max(h.expires_at) - now()
+                            FROM sync.channels AS h
+                            WHERE h.calendar_id = c.calendar_id
+                              AND h.state = 'open'
+                              AND h.expires_at > now()
+                        ) / 2,
+                        interval '1 minute'
+                    )
+                )
+            )
             WHERE calendar_id IN (
                 SELECT calendar_id
                 FROM sync.calendars
@@ -141,30 +201,48 @@ impl Channels {
         Ok(begun.rows_affected() == 1)
     }
 
-    /// Google opened it. Its first push may have said so before. `false`: it was taken out of use
-    /// meanwhile (another one took its place, the calendar closed) and has to be stopped, which only
-    /// now is possible.
+    /// Google opened it. Its first push may have said so before.
     pub(crate) async fn opened(
         &self,
         channel: ChannelId,
         resource_id: &str,
         expires_at: Option<DateTime<Utc>>,
-    ) -> sqlx::Result<bool> {
-        let query = sqlx::query_scalar!(
+    ) -> sqlx::Result<Opened> {
+        let query = sqlx::query!(
             r#"-- sync.channels.opened
             UPDATE sync.channels
             SET state = CASE WHEN state IN ('opening', 'open') THEN 'open' ELSE 'stopping' END,
                 resource_id = $2,
                 expires_at = $3
             WHERE channel_id = $1
-            RETURNING state = 'open' AS "in_use!""#,
+            RETURNING state = 'open' AS "in_use!",
+                EXTRACT(EPOCH FROM expires_at - now())::float8 AS life"#,
             channel.0,
             resource_id,
             expires_at,
         )
         .fetch_optional(self.database.pool());
-        let in_use = self.database.answer(query).await?;
-        Ok(in_use.unwrap_or(false))
+        let row = self.database.answer(query).await?;
+        Ok(row.map_or_else(Opened::default, |row| Opened {
+            in_use: row.in_use,
+            life: row.life.map(lasting),
+        }))
+    }
+
+    /// For how long pushes still come through a channel of a calendar; `None`: through none, or nobody knows.
+    pub(crate) async fn left(&self, calendar: CalendarId) -> sqlx::Result<Option<Duration>> {
+        let query = sqlx::query_scalar!(
+            "-- sync.channels.left
+            SELECT EXTRACT(EPOCH FROM max(expires_at) - now())::float8
+            FROM sync.channels
+            WHERE calendar_id = $1
+              AND state = 'open'
+              AND expires_at > now()",
+            calendar.0,
+        )
+        .fetch_one(self.database.pool());
+        let left = self.database.answer(query).await?;
+        Ok(left.map(lasting))
     }
 
     /// Google did not open it.
@@ -277,6 +355,69 @@ impl Channels {
         .execute(self.database.pool());
         self.database.answer(query).await?;
         Ok(())
+    }
+
+    /// A change was found that is as old as this, and no push has told of it: the channel that was open when it
+    /// was made is silent. A new one is due at once, the first time; it is believed when a push comes.
+    /// `false`: a push was on its way, or there was no channel to tell of it.
+    pub(crate) async fn silent(
+        &self,
+        calendar: CalendarId,
+        changed_at: DateTime<Utc>,
+    ) -> sqlx::Result<bool> {
+        let query = sqlx::query!(
+            "-- sync.channels.silent
+            UPDATE sync.calendars AS c
+            SET push_silent_since = COALESCE(push_silent_since, now()),
+                channel_due_at = CASE
+                    WHEN push_silent_since IS NULL THEN LEAST(channel_due_at, now())
+                    ELSE channel_due_at
+                END
+            WHERE calendar_id = $1
+              AND state = 'open'
+              AND pushed_at IS NULL
+              AND EXISTS (
+                  SELECT
+                  FROM sync.channels AS h
+                  WHERE h.calendar_id = c.calendar_id
+                    AND h.state = 'open'
+                    AND h.created_at < $2
+                    AND (h.expires_at IS NULL OR h.expires_at > now())
+              )",
+            calendar.0,
+            changed_at,
+        )
+        .execute(self.database.pool());
+        let found = self.database.answer(query).await?;
+        Ok(found.rows_affected() == 1)
+    }
+
+    /// How many open calendars hear of their changes in which way.
+    pub(crate) async fn coverage(&self) -> sqlx::Result<Coverage> {
+        let query = sqlx::query_as!(
+            Coverage,
+            r#"-- sync.channels.coverage
+            SELECT
+                count(*) FILTER (WHERE live AND silent_since IS NULL) AS "pushed!",
+                count(*) FILTER (WHERE live AND silent_since IS NOT NULL) AS "silent!",
+                count(*) FILTER (WHERE NOT live AND refused) AS "refused!",
+                count(*) FILTER (WHERE NOT live AND NOT refused) AS "none!"
+            FROM (
+                SELECT c.push_silent_since AS silent_since,
+                    COALESCE(c.push_refused_until > now(), false) AS refused,
+                    EXISTS (
+                        SELECT
+                        FROM sync.channels AS h
+                        WHERE h.calendar_id = c.calendar_id
+                          AND h.state = 'open'
+                          AND (h.expires_at IS NULL OR h.expires_at > now())
+                    ) AS live
+                FROM sync.calendars AS c
+                WHERE c.state = 'open'
+            ) AS calendar"#,
+        )
+        .fetch_one(self.database.pool());
+        self.database.answer(query).await
     }
 
     /// Forgets channels that are over since long, in one batch.

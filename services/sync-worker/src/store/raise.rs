@@ -1,5 +1,6 @@
 //! How a calendar gets dirty: somebody raises what is wanted of it, and from then on it is wanted
-//! until it is done, whoever dies.
+//! until it is done, whoever dies. `dirty_since` says since when, and means nothing while it is clean: so
+//! what a replica of an earlier version leaves there does no harm.
 
 use chrono::{DateTime, Utc};
 use roomsync_domain::CalendarId;
@@ -19,7 +20,12 @@ impl Calendars {
             "-- sync.calendars.raise
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 pushed_at = LEAST(pushed_at, $2),
+                push_silent_since = CASE WHEN $2::timestamptz IS NULL THEN push_silent_since END,
                 coverage_at = CASE WHEN $2::timestamptz IS NULL THEN '-infinity' ELSE coverage_at END
             WHERE calendar_id = $1
               AND state = 'open'",
@@ -38,6 +44,10 @@ impl Calendars {
             "-- sync.calendars.raise_awaited
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 awaited = true
             WHERE calendar_id = $1
               AND state = 'open'",
@@ -54,6 +64,10 @@ impl Calendars {
             "-- sync.calendars.raise_full
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 full_wanted = full_wanted + 1
             WHERE calendar_id = $1
               AND state = 'open'",
@@ -70,6 +84,10 @@ impl Calendars {
             "-- sync.calendars.raise_full_once
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 full_wanted = full_wanted + 1
             WHERE calendar_id = $1
               AND state = 'open'
@@ -88,6 +106,10 @@ impl Calendars {
             "-- sync.calendars.raise_reconcile
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 reconcile_wanted = reconcile_wanted + 1,
                 reconcile_attempt_at = '-infinity'
             WHERE calendar_id = $1
@@ -106,6 +128,10 @@ impl Calendars {
             "-- sync.calendars.poll
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 sweep_after = '-infinity'
             WHERE calendar_id IN (
                 SELECT calendar_id
@@ -132,6 +158,10 @@ impl Calendars {
             "-- sync.calendars.reconcile_due
             UPDATE sync.calendars
             SET generation_wanted = generation_wanted + 1,
+                dirty_since = CASE
+                    WHEN generation_done = generation_wanted THEN now()
+                    ELSE COALESCE(dirty_since, now())
+                END,
                 reconcile_wanted = reconcile_wanted + 1,
                 reconcile_attempt_at = '-infinity',
                 sweep_after = '-infinity'

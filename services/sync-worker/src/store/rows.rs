@@ -51,6 +51,8 @@ pub(crate) struct Claim {
     pub(crate) access_role: Option<String>,
     /// When the oldest push that this claim answers was received.
     pub(crate) pushed_at: Option<DateTime<Utc>>,
+    /// When it was claimed (PostgreSQL's clock).
+    pub(crate) claimed_at: DateTime<Utc>,
 }
 
 /// What a finished listing writes.
@@ -105,7 +107,7 @@ pub(crate) struct Ended {
 /// What coverage is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    /// `open`, `opening`, `refused` or `none`.
+    /// `open`, `opening`, `silent`, `refused` or `none`.
     pub(crate) channel_state: String,
     /// When the open channel expires.
     pub(crate) channel_expires_at: Option<DateTime<Utc>>,
@@ -139,8 +141,8 @@ pub(crate) struct Known {
     pub(crate) verified: bool,
 }
 
-/// How many calendars there are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How many calendars there are, and how late they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Counts {
     /// Open ones.
     pub(crate) open: i64,
@@ -148,6 +150,11 @@ pub(crate) struct Counts {
     pub(crate) dirty: i64,
     /// Open ones whose last look or last reconcile failed.
     pub(crate) failing: i64,
+    /// How long the oldest push, or somebody who waits, has waited for what it shows; in seconds, 0 when
+    /// nothing waits.
+    pub(crate) oldest_live: f64,
+    /// The same of every other look that is wanted.
+    pub(crate) oldest_background: f64,
 }
 
 /// A calendar from its columns.

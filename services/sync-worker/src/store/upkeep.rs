@@ -18,6 +18,7 @@ impl Calendars {
             r#"-- sync.calendars.standing
             SELECT
                 CASE
+                    WHEN o.state = 'open' AND c.push_silent_since IS NOT NULL THEN 'silent'
                     WHEN o.state IS NOT NULL THEN o.state
                     WHEN c.push_refused_until > now() THEN 'refused'
                     ELSE 'none'
@@ -187,6 +188,7 @@ impl Calendars {
                 full_wanted = full_wanted + 1,
                 pushed_at = NULL,
                 pushing_at = NULL,
+                dirty_since = NULL,
                 awaited = false
             WHERE calendar_id = $1
               AND state = 'closing'",
@@ -234,12 +236,22 @@ impl Calendars {
         let query = sqlx::query_as!(
             Counts,
             r#"-- sync.calendars.counts
-            SELECT
-                count(*) AS "open!",
-                count(*) FILTER (WHERE generation_done < generation_wanted) AS "dirty!",
-                count(*) FILTER (WHERE failures > 0 OR reconcile_failures > 0) AS "failing!"
-            FROM sync.calendars
-            WHERE state = 'open'"#,
+            SELECT count(*) AS "open!",
+                count(*) FILTER (WHERE c.dirty) AS "dirty!",
+                count(*) FILTER (WHERE c.failing) AS "failing!",
+                COALESCE(MAX(c.age) FILTER (WHERE c.dirty AND c.live), 0) AS "oldest_live!",
+                COALESCE(MAX(c.age) FILTER (WHERE c.dirty AND NOT c.live), 0) AS "oldest_background!"
+            FROM (
+                SELECT generation_done < generation_wanted AS dirty,
+                    failures > 0 OR reconcile_failures > 0 AS failing,
+                    pushed_at IS NOT NULL OR pushing_at IS NOT NULL OR awaited AS live,
+                    EXTRACT(EPOCH FROM now() - COALESCE(
+                        LEAST(pushed_at, pushing_at, CASE WHEN awaited THEN dirty_since END),
+                        dirty_since
+                    ))::float8 AS age
+                FROM sync.calendars
+                WHERE state = 'open'
+            ) c"#,
         )
         .fetch_one(self.database.pool());
         self.database.answer(query).await

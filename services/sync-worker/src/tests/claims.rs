@@ -26,5 +26,6 @@ pub(crate) fn claim(cursor: Option<&str>, full: Option<i64>, role: Option<&str>)
         failures: 0,
         access_role: role.map(ToOwned::to_owned),
         pushed_at: None,
+        claimed_at: chrono::DateTime::UNIX_EPOCH,
     }
 }

@@ -192,7 +192,12 @@ impl Cluster {
     /// A metric of a replica that is a process of its own, summed over its labels. (Replicas within
     /// one process share their metrics.)
     pub async fn metric(&self, service: Service, index: usize, name: &str) -> f64 {
-        self.replica(service, index).metric(name).await
+        self.replica(service, index).metric(name, "").await
+    }
+
+    /// The same of one label alone, e.g. `lane="live"`.
+    pub async fn metric_of(&self, service: Service, index: usize, name: &str, label: &str) -> f64 {
+        self.replica(service, index).metric(name, label).await
     }
 
     /// The process id of a replica that is a process of its own.

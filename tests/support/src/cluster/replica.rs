@@ -186,21 +186,21 @@ impl Replica {
         }
     }
 
-    /// A metric, summed over its labels.
-    pub(crate) async fn metric(&self, name: &str) -> f64 {
+    /// A metric, summed over its labels; where a label is given (`lane="live"`), over those that have it.
+    pub(crate) async fn metric(&self, name: &str, label: &str) -> f64 {
         let url = format!("http://{}/metrics", self.address("admin"));
         let text = eventually(PATIENCE, "metrics", async || {
             self.client.get(&url).send().await.ok()?.text().await.ok()
         });
-        sum(&text.await, name)
+        sum(&text.await, name, label)
     }
 }
 
 /// Sums the samples of a metric in Prometheus' text.
-fn sum(text: &str, name: &str) -> f64 {
+fn sum(text: &str, name: &str, label: &str) -> f64 {
     text.lines()
         .filter_map(|line| line.strip_prefix(name))
-        .filter(|rest| rest.starts_with(['{', ' ']))
+        .filter(|rest| rest.starts_with(['{', ' ']) && rest.contains(label))
         .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
 }
@@ -212,6 +212,7 @@ mod tests {
     #[test]
     fn a_metric_is_summed_over_its_labels_and_not_mistaken_for_a_longer_name() {
         let text = "# HELP a b\na{x=\"1\"} 2\na{x=\"2 3\"} 3\na_total 7\na 1\n";
-        assert!((sum(text, "a") - 6.0).abs() < f64::EPSILON);
+        assert!((sum(text, "a", "") - 6.0).abs() < f64::EPSILON);
+        assert!((sum(text, "a", "x=\"1\"") - 2.0).abs() < f64::EPSILON);
     }
 }

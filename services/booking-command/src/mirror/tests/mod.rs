@@ -3,6 +3,7 @@
 mod apply;
 mod fencing;
 mod flags;
+mod later_words;
 mod links;
 pub(crate) mod ours;
 mod reconcile;

@@ -8,6 +8,8 @@
 //! outcome.rs    it was sent: taken, or not
 //! row.rs        a row is leased, given back, or needs no message any more
 //! lost.rs       a row's message will not come: it gets a new one
+//! replay.rs     places are set back: what was sent is sent again
+//! again.rs      one change, out of turn
 //! ```
 //!
 //! * The row knows its one message. Another one, of before, finds that it is not meant and goes.
@@ -18,16 +20,20 @@
 //!
 //! To add a statement: to the file whose question it answers, by these three rules.
 
+mod again;
 mod announce;
 mod lost;
 mod message;
 mod next;
 mod outcome;
+mod replay;
 mod row;
 
+pub use again::{Again, again};
 pub use announce::announce;
 pub use lost::{hurry, publish_lost};
 pub use message::publish;
-pub use next::{Due, Next, next};
+pub use next::{Due, Letter, Next, next};
 pub use outcome::{Failed, failed, taken};
+pub use replay::{From, Replay, replay};
 pub use row::give_back;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use roomsync_messages::{DeliveryDue, ObjectChanged};
 use roomsync_sealing::Sealed;
-use sqlx::{PgConnection, types::Json};
+use sqlx::{PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::row::{give_back, rest, seen};
@@ -14,23 +14,32 @@ use super::row::{give_back, rest, seen};
 /// Whoever finds the row leased looks again soon: the other one may be done.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// A change that is to be sent, and where.
+/// A change that is to be sent.
 #[derive(Debug)]
 pub struct Due {
     /// Whoever holds it may store what became of the change.
     pub lease: Uuid,
+    /// The object's version after the change.
+    pub version: i64,
+    /// When it was appended.
+    pub appended_at: DateTime<Utc>,
+    /// Sent again by a replay: that it is late says nothing.
+    pub again: bool,
+    /// What goes where.
+    pub letter: Letter,
+}
+
+/// A change, and where it goes.
+#[derive(Debug)]
+pub struct Letter {
     /// Where to.
     pub url: String,
     /// What signs: the secret, and the one before for a day.
     pub secrets: Vec<Sealed>,
-    /// The object's version after the change.
-    pub version: i64,
-    /// Its id.
+    /// The change's id.
     pub change_id: String,
     /// The change.
     pub change: ObjectChanged,
-    /// When it was appended.
-    pub appended_at: DateTime<Utc>,
     /// PostgreSQL's time.
     pub now: DateTime<Utc>,
 }
@@ -62,7 +71,7 @@ pub async fn next(
     let nothing = Ok(Next::Nothing { skipped: 0 });
     let row = sqlx::query!(
         r#"-- notification.webhook_objects.lock
-        SELECT delivered_version, message_id,
+        SELECT delivered_version, message_id, replay_to,
             CASE WHEN leased_until > now() AND lease IS DISTINCT FROM $4
                 THEN extract(epoch FROM leased_until - now())::float8
             END AS leased_for
@@ -87,7 +96,7 @@ pub async fn next(
         let rest = Duration::from_secs_f64(seconds.max(0.0));
         return Ok(Next::Later(rest.min(LOOK_AGAIN)));
     }
-    let webhook = where_to(tx, message).await?;
+    let webhook = where_to(&mut *tx, message.tenant.as_str(), message.webhook).await?;
     let Some(webhook) = webhook.filter(|webhook| webhook.enabled) else {
         rest(tx, message, row.delivered_version).await?;
         return nothing;
@@ -111,37 +120,48 @@ pub async fn next(
     };
     let lease = held.unwrap_or_else(Uuid::new_v4);
     seen(tx, message, Some((lease, lease_for))).await?;
-    let sealed = |bytes, key_id| Sealed { bytes, key_id };
-    let old = webhook.old_secret.zip(webhook.old_sealed_with);
-    let mut secrets = vec![sealed(webhook.secret, webhook.sealed_with)];
-    secrets.extend(old.map(|(bytes, key_id)| sealed(bytes, key_id)));
     Ok(Next::Change(Box::new(Due {
         lease,
-        url: webhook.url,
-        secrets,
         version,
-        change_id,
-        change: body.0,
         appended_at,
-        now: webhook.now,
+        again: row.replay_to.is_some_and(|to| version <= to),
+        letter: webhook.letter(change_id, body.0),
     })))
 }
 
 /// A webhook, as far as sending needs it.
-struct WhereTo {
+pub(super) struct WhereTo {
     url: String,
-    enabled: bool,
+    pub(super) enabled: bool,
     secret: Vec<u8>,
     sealed_with: String,
     old_secret: Option<Vec<u8>>,
     old_sealed_with: Option<String>,
     now: DateTime<Utc>,
-    paused_for: Option<f64>,
+    /// So many seconds.
+    pub(super) paused_for: Option<f64>,
 }
 
-async fn where_to(
-    tx: &mut PgConnection,
-    message: &DeliveryDue,
+impl WhereTo {
+    pub(super) fn letter(self, change_id: String, change: ObjectChanged) -> Letter {
+        let sealed = |bytes, key_id| Sealed { bytes, key_id };
+        let old = self.old_secret.zip(self.old_sealed_with);
+        let mut secrets = vec![sealed(self.secret, self.sealed_with)];
+        secrets.extend(old.map(|(bytes, key_id)| sealed(bytes, key_id)));
+        Letter {
+            url: self.url,
+            secrets,
+            change_id,
+            change,
+            now: self.now,
+        }
+    }
+}
+
+pub(super) async fn where_to(
+    db: impl PgExecutor<'_>,
+    tenant: &str,
+    webhook: Uuid,
 ) -> Result<Option<WhereTo>, sqlx::Error> {
     sqlx::query_as!(
         WhereTo,
@@ -154,10 +174,10 @@ async fn where_to(
             END AS paused_for
         FROM notification.webhooks
         WHERE tenant_id = $1 AND webhook_id = $2"#,
-        message.tenant.as_str(),
-        message.webhook,
+        tenant,
+        webhook,
     )
-    .fetch_optional(tx)
+    .fetch_optional(db)
     .await
 }
 

@@ -21,7 +21,8 @@ pub async fn taken(
         r#"-- notification.webhook_objects.taken
         UPDATE notification.webhook_objects w
         SET delivered_version = $5,
-            failing_since = NULL
+            failing_since = NULL,
+            replay_to = CASE WHEN w.replay_to > $5 THEN w.replay_to END
         FROM (
             SELECT delivered_version
             FROM notification.webhook_objects

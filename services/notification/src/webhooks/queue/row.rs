@@ -47,6 +47,9 @@ pub(super) async fn rest(
             message_id = NULL,
             message_seen_at = NULL,
             failing_since = NULL,
+            replay_to = CASE
+                WHEN replay_to > greatest(delivered_version, $4) THEN replay_to
+            END,
             lease = NULL,
             leased_until = NULL
         WHERE tenant_id = $1 AND webhook_id = $2 AND object_id = $3",

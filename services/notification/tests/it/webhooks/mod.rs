@@ -4,10 +4,12 @@
 //! To add a test: to the file whose question it asks.
 
 mod address;
+mod dead;
 mod enabling;
 mod failures;
 mod messages;
 mod order;
+mod replay;
 mod rotation;
 mod stopping;
-mod world;
+pub(crate) mod world;

@@ -30,6 +30,7 @@ pub(crate) fn config() -> WebhooksConfig {
     WebhooksConfig {
         timeout: Duration::from_secs(5),
         patience: 3 * DAY,
+        disable_after: 5 * DAY,
         per_message: 20,
         sweep: Duration::from_secs(1),
         lost_after: Duration::from_hours(3),

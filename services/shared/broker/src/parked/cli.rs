@@ -127,7 +127,9 @@ pub async fn answer(
     drop(connecting);
     let parked = broker.parked();
     let text = match &verb {
-        Verb::List { queue: None, .. } => said(json, &parked.queues().await?, print::queues),
+        Verb::List { queue: None, .. } => {
+            said(json, parked.queues().await?.as_slice(), print::queues)
+        }
         Verb::List {
             queue: Some(queue),
             skip,
@@ -154,7 +156,7 @@ pub async fn answer(
     Ok(text)
 }
 
-fn said<T: Serialize>(json: bool, what: &T, for_people: fn(&T) -> String) -> String {
+fn said<T: Serialize + ?Sized>(json: bool, what: &T, for_people: fn(&T) -> String) -> String {
     match json.then(|| serde_json::to_string_pretty(what)) {
         Some(Ok(text)) => text,
         _ => for_people(what),

@@ -3,7 +3,8 @@
 //! By a consumer that is cancelled once it has enough, and not by one `basic.get` after the other:
 //! to a quorum queue every get is a consumer of its own, and what several consumers give back comes
 //! back in any order (observed with RabbitMQ 3.10, from 33 messages on). What one consumer gives back
-//! comes back in order.
+//! comes back in order, but behind what was given back before (observed, too): so every look takes
+//! all within reach, however little of it is wanted.
 
 use std::time::Duration;
 
@@ -17,16 +18,16 @@ use lapin::{
 use roomsync_messages::QueueSpec;
 use tokio::time::{self, Instant};
 
-use super::ParkedError;
+use super::{ParkedError, REACH};
 use crate::{
     Ladder,
     connection::Session,
     declare::{declare, short},
-    topology::{Topology, dead_queue},
+    topology::{DEAD_EXCHANGE, Topology, dead_queue},
 };
 
 /// How long the broker may take for one answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(15);
 /// How long is waited for another operator to give back what they have in hand.
 const OTHERS: Duration = Duration::from_secs(3);
 /// How long is waited for a message that should come: it may have expired meanwhile.
@@ -41,20 +42,38 @@ pub(super) struct Look {
     pub(super) lying: u64,
 }
 
-/// How many messages are parked and in nobody's hand.
+/// What is parked of a queue.
+pub(super) struct Lying {
+    /// So many messages are in nobody's hand.
+    pub(super) messages: u64,
+    /// Another operator has some in hand, or had until now.
+    pub(super) others: bool,
+}
+
+/// Counts, after waiting for others to give back what they have in hand.
 pub(super) async fn count(
     session: &Session,
     spec: &QueueSpec,
     ladder: &Ladder,
-) -> Result<u64, ParkedError> {
+) -> Result<Lying, ParkedError> {
+    let deadline = Instant::now() + OTHERS;
     let channel = open(session, spec, ladder).await?;
-    let queue = state(session, &channel, spec).await?;
+    let queue = loop {
+        let queue = state(session, &channel, spec).await?;
+        if queue.consumer_count() == 0 || Instant::now() > deadline {
+            break queue;
+        }
+        time::sleep(a_moment()).await;
+    };
     close(channel).await;
-    Ok(queue.message_count().into())
+    Ok(Lying {
+        messages: queue.message_count().into(),
+        others: queue.consumer_count() > 0,
+    })
 }
 
 impl Look {
-    /// Takes up to `most` messages in hand, alone: the broker counts whoever has messages of the
+    /// Takes all messages within reach in hand, alone: the broker counts whoever has messages of the
     /// queue in hand as a consumer of it, and of two that come at once at least one sees the other
     /// and steps back.
     pub(super) async fn at(
@@ -62,7 +81,6 @@ impl Look {
         spec: &'static QueueSpec,
         ladder: &Ladder,
         tag: &str,
-        most: u16,
     ) -> Result<Self, ParkedError> {
         let deadline = Instant::now() + OTHERS;
         loop {
@@ -70,7 +88,7 @@ impl Look {
             let before = state(session, &channel, spec).await?;
             if before.consumer_count() == 0 {
                 let lying = before.message_count().into();
-                if let Some(look) = Self::alone(session, &channel, spec, tag, most, lying).await? {
+                if let Some(look) = Self::alone(session, &channel, spec, tag, lying).await? {
                     return Ok(look);
                 }
             }
@@ -78,7 +96,7 @@ impl Look {
             if Instant::now() > deadline {
                 return Err(ParkedError::Busy { queue: spec.queue });
             }
-            time::sleep(Duration::from_millis(25).mul_f64(1.0 + 3.0 * rand::random::<f64>())).await;
+            time::sleep(a_moment()).await;
         }
     }
 
@@ -88,13 +106,12 @@ impl Look {
         channel: &Channel,
         spec: &QueueSpec,
         tag: &str,
-        most: u16,
         lying: u64,
     ) -> Result<Option<Self>, ParkedError> {
-        let wanted = usize::from(most).min(usize::try_from(lying).unwrap_or(usize::MAX));
+        let wanted = usize::from(REACH).min(usize::try_from(lying).unwrap_or(usize::MAX));
         let mut messages = Vec::with_capacity(wanted);
         if wanted > 0 {
-            let prefetch = u16::try_from(wanted).unwrap_or(most);
+            let prefetch = u16::try_from(wanted).unwrap_or(REACH);
             let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
             answered(session, qos).await?;
             let consumed = channel.basic_consume(
@@ -110,7 +127,10 @@ impl Look {
             while messages.len() < wanted {
                 match time::timeout(QUIET, deliveries.next()).await {
                     Ok(Some(Ok(message))) => messages.push(message),
-                    Ok(Some(Err(_)) | None) => return Err(ParkedError::Unreachable),
+                    Ok(Some(Err(_)) | None) => {
+                        tracing::warn!(queue = spec.queue, "a look at parked messages broke off");
+                        return Err(ParkedError::Unreachable);
+                    }
                     Err(_) => break,
                 }
             }
@@ -131,6 +151,11 @@ impl Look {
     }
 }
 
+/// Random, so that two that met do not meet again.
+fn a_moment() -> Duration {
+    Duration::from_millis(25).mul_f64(1.0 + 3.0 * rand::random::<f64>())
+}
+
 /// A channel of its own, and the queue, should somebody have deleted it.
 async fn open(
     session: &Session,
@@ -140,6 +165,9 @@ async fn open(
     let channel = answered(session, session.channel()).await?;
     let mut topology = Topology::of(std::slice::from_ref(spec), ladder);
     let dead = dead_queue(spec.queue);
+    topology
+        .exchanges
+        .retain(|(name, _)| *name == DEAD_EXCHANGE);
     topology.queues.retain(|queue| queue.name == dead);
     topology.bindings.retain(|binding| binding.queue == dead);
     answered(session, declare(&channel, &topology)).await?;

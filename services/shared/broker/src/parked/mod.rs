@@ -6,7 +6,8 @@
 //! taken in hand; the rest come within reach when those are gone.
 //!
 //! One operator looks at a queue at a time; another one waits for a moment and is then told to try
-//! again ([`ParkedError::Busy`]).
+//! again ([`ParkedError::Busy`]). Of two that come at the same instant both step back first, which may
+//! change the order of the messages, and nothing else.
 //!
 //! Sending again publishes the message to the queue it was consumed from, under the same id, as one
 //! that was never tried; only after the broker's confirm is the parked one acknowledged. A crash
@@ -24,6 +25,7 @@ mod message;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use lapin::options::BasicAckOptions;
 use roomsync_messages::{QUEUES, QueueSpec};
 use serde::Serialize;
@@ -46,7 +48,6 @@ use crate::{
     metrics::Metrics,
     topology::dead_queue,
 };
-use chrono::{DateTime, Utc};
 
 /// How many messages of a queue, the oldest ones, can be looked at, and are sent again by one call.
 pub const REACH: u16 = 1000;
@@ -130,23 +131,14 @@ impl Parked {
         let mut queues = Vec::with_capacity(QUEUES.len());
         for spec in QUEUES {
             let lying = look::count(&session, spec, &self.shared.config.ladder).await?;
-            let oldest = match lying {
+            let oldest = match lying.messages {
                 0 => None,
-                _ => match self.look(&session, spec, 1).await {
-                    Ok(look) => {
-                        let first = look.messages.first();
-                        let parked_at = first.and_then(|it| ParkedMessage::of(it, spec).parked_at);
-                        look.give_back().await;
-                        parked_at
-                    }
-                    Err(ParkedError::Busy { .. }) => None,
-                    Err(error) => return Err(error),
-                },
+                _ => self.oldest(&session, spec).await?,
             };
             queues.push(ParkedQueue {
                 queue: spec.queue,
                 message_type: spec.message_type,
-                messages: lying,
+                messages: lying.messages,
                 oldest_parked_at: oldest,
                 kept_for_seconds: spec.parked_for.map(|time| time.as_secs()),
             });
@@ -160,8 +152,8 @@ impl Parked {
         let spec = spec(queue)?;
         let session = self.session().await?;
         let end = skip.saturating_add(size).min(REACH);
-        let look = self.look(&session, spec, end).await?;
-        let messages = look.messages.iter().skip(skip.into());
+        let look = self.look(&session, spec).await?;
+        let messages = look.messages.iter().take(end.into()).skip(skip.into());
         let page = ParkedPage {
             queue: spec.queue,
             lying: look.lying,
@@ -177,10 +169,11 @@ impl Parked {
         let session = self.session().await?;
         let mut busy = None;
         for spec in QUEUES {
-            if look::count(&session, spec, &self.shared.config.ladder).await? == 0 {
+            let lying = look::count(&session, spec, &self.shared.config.ladder).await?;
+            if lying.messages == 0 && !lying.others {
                 continue;
             }
-            let look = match self.look(&session, spec, REACH).await {
+            let look = match self.look(&session, spec).await {
                 Ok(look) => look,
                 Err(error @ ParkedError::Busy { .. }) => {
                     busy = Some(error);
@@ -232,7 +225,7 @@ impl Parked {
         operator: &str,
     ) -> Result<SentAgain, ParkedError> {
         let session = self.session().await?;
-        let look = self.look(&session, spec, REACH).await?;
+        let look = self.look(&session, spec).await?;
         let (mut sent, mut failed) = (0, None);
         let wanted = |it: &&lapin::message::Delivery| message_id.is_none_or(|id| key(it) == id);
         let most = if message_id.is_some() { 1 } else { usize::MAX };
@@ -273,7 +266,7 @@ impl Parked {
         operator: &str,
     ) -> Result<ParkedMessage, ParkedError> {
         let session = self.session().await?;
-        let look = self.look(&session, spec, REACH).await?;
+        let look = self.look(&session, spec).await?;
         let found = look.messages.iter().find(|it| key(it) == message_id);
         let dropped = match found {
             None => Err(not_found(message_id)),
@@ -296,20 +289,26 @@ impl Parked {
         dropped
     }
 
-    async fn look(
+    /// Since when the oldest message lies there, unless somebody else has messages in hand.
+    async fn oldest(
         &self,
         session: &Session,
         spec: &'static QueueSpec,
-        most: u16,
-    ) -> Result<Look, ParkedError> {
-        Look::at(
-            session,
-            spec,
-            &self.shared.config.ladder,
-            &self.shared.name,
-            most,
-        )
-        .await
+    ) -> Result<Option<DateTime<Utc>>, ParkedError> {
+        let look = match self.look(session, spec).await {
+            Ok(look) => look,
+            Err(ParkedError::Busy { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let first = look.messages.first();
+        let parked_at = first.and_then(|message| ParkedMessage::of(message, spec).parked_at);
+        look.give_back().await;
+        Ok(parked_at)
+    }
+
+    async fn look(&self, session: &Session, spec: &'static QueueSpec) -> Result<Look, ParkedError> {
+        let (ladder, name) = (&self.shared.config.ladder, &self.shared.name);
+        Look::at(session, spec, ladder, name).await
     }
 
     async fn session(&self) -> Result<Arc<Session>, ParkedError> {

@@ -60,6 +60,24 @@ async fn a_rejected_message_is_parked_and_the_queue_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_makes_its_handler_panic_again_and_again_is_parked_and_the_queue_goes_on() {
+    let scratch = Scratch::new().await;
+    let broker = scratch.connected().await;
+    let handler = Script::new(|message: &ObjectChanged, _| {
+        assert!(message.version != 1, "one");
+        Ok(())
+    });
+    scratch.consume(&broker, &handler);
+    publish(&broker.publisher(), 1..=2).await;
+    let seen = handler.wait_for(11).await;
+    let versions: Vec<_> = seen.iter().map(|(message, ..)| message.version).collect();
+    assert_eq!(versions, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
+    let headers = scratch.parked(ObjectChanged::QUEUE).await;
+    assert_eq!(headers["roomsync-reason"], "the handler panicked 10 times");
+    scratch.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn order_survives_a_lost_connection_and_a_second_replica() {
     let scratch = Scratch::new().await;
     let (broker, replica) = (scratch.connected().await, scratch.connected().await);

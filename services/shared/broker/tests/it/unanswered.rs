@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::support::{DEADLINE, Scratch, eventually, link_due, object_changed, wait_connected};
 
 /// More often than the broker's own limit.
-const CLOSED: usize = 60;
+const CLOSED: usize = 52;
 
 /// Puts a line before the broker of `scratch` that is cut whenever the number changes.
 async fn line(scratch: &mut Scratch) -> watch::Sender<usize> {
@@ -115,7 +115,7 @@ async fn cut(cuts: &watch::Sender<usize>, broker: &Broker) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_in_hand_while_connections_close_sixty_times_are_not_parked() {
+async fn messages_in_hand_while_connections_close_fifty_two_times_are_not_parked() {
     let mut scratch = Scratch::new().await;
     let cuts = line(&mut scratch).await;
     let broker = scratch.connected().await;
@@ -148,7 +148,7 @@ async fn messages_in_hand_while_connections_close_sixty_times_are_not_parked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_wait_in_order_while_connections_close_sixty_times_are_not_parked() {
+async fn messages_that_wait_in_order_while_connections_close_fifty_two_times_are_not_parked() {
     let mut scratch = Scratch::new().await;
     let cuts = line(&mut scratch).await;
     let broker = scratch.connected().await;

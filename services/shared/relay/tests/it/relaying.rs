@@ -168,3 +168,37 @@ async fn a_relay_that_shuts_down_hands_its_turn_over() {
     running.await.unwrap();
     scratch.end().await;
 }
+
+/// A relay dies after RabbitMQ has confirmed and before the outbox has forgotten. The first arrivals keep the
+/// order, and whoever consumes knows the others by their ids.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_dies_between_publish_and_delete_loses_nothing_and_keeps_the_order() {
+    let scratch = Scratch::new().await;
+    // What a sequence has given is not taken back: the first three deletes end their connection.
+    scratch.execute("CREATE SEQUENCE spec.deletes").await;
+    scratch
+        .execute(
+            "CREATE FUNCTION spec.dies() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF nextval('spec.deletes') <= 3 THEN
+                    PERFORM pg_terminate_backend(pg_backend_pid());
+                END IF;
+                RETURN NULL;
+            END $$",
+        )
+        .await;
+    scratch
+        .execute(
+            "CREATE TRIGGER dies BEFORE DELETE ON spec.outbox
+            FOR EACH STATEMENT EXECUTE FUNCTION spec.dies()",
+        )
+        .await;
+    scratch.push(1..=50).await;
+    let brokers = [scratch.relay(), scratch.relay()];
+    let versions = scratch.consume(&brokers[0]);
+    scratch.push(51..=100).await;
+    scratch.wait_until_empty().await;
+    assert_eq!(versions.wait_for(100).await, (1..=100).collect::<Vec<_>>());
+    assert!(versions.twice() > 0, "no relay died in between");
+    scratch.end().await;
+}

@@ -3,7 +3,7 @@
 use roomsync_domain::{CalendarId, ChannelId, Clock as _, SystemClock};
 use sqlx::PgPool;
 
-use super::{MINUTE, NO_TIME, opened};
+use super::{MINUTE, NO_TIME, at, opened};
 use crate::{store::channels::Channels, tests::database::database};
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
@@ -99,7 +99,101 @@ async fn a_channel_that_was_given_up_before_it_opened_is_still_to_be_stopped(poo
         .unwrap();
     channels.retire(id, None).await.unwrap();
     channels.stopped(channel).await.unwrap();
-    assert!(!channels.opened(channel, "r", None).await.unwrap());
+    assert!(!channels.opened(channel, "r", None).await.unwrap().in_use);
     let live = channels.retire(id, None).await.unwrap();
     assert_eq!(live[0].resource_id.as_deref(), Some("r"));
+}
+
+/// Opens a channel that lives for so many seconds more.
+async fn channel_for(channels: &Channels, calendar: CalendarId, seconds: i64) -> ChannelId {
+    let channel = ChannelId::new();
+    channels
+        .opening(channel, calendar, "admin@example.com")
+        .await
+        .unwrap();
+    let expires_at = SystemClock.now() + chrono::TimeDelta::seconds(seconds);
+    let opened = channels.opened(channel, "r", Some(expires_at)).await;
+    assert!(opened.unwrap().in_use);
+    channel
+}
+
+/// In how many seconds the channel work of the only calendar is due.
+async fn due_in(pool: &PgPool) -> i64 {
+    let due = "SELECT EXTRACT(EPOCH FROM channel_due_at - now())::bigint FROM sync.calendars";
+    sqlx::query_scalar(due).fetch_one(pool).await.unwrap()
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn whoever_takes_channel_work_has_it_for_half_of_what_is_left_at_most(pool: PgPool) {
+    let (_, id) = opened(&pool).await;
+    let channels = Channels::new(database(&pool));
+    assert_eq!(channels.left(id).await.unwrap(), None);
+    for (life, expected) in [
+        (None, 55..=60),
+        (Some(4), 3..=5),
+        (Some(40), 15..=20),
+        (Some(9000), 55..=60),
+    ] {
+        if let Some(life) = life {
+            channel_for(&channels, id, life).await;
+            let left = channels.left(id).await.unwrap().unwrap().as_secs();
+            assert!(left <= life.unsigned_abs(), "{left} of {life}");
+        }
+        channels.due_in(id, NO_TIME).await.unwrap();
+        assert_eq!(channels.claim_due(10).await.unwrap().len(), 1);
+        let due = due_in(&pool).await;
+        assert!(expected.contains(&due), "{due} after {life:?}");
+        channels.due_in(id, NO_TIME).await.unwrap();
+        assert!(channels.claim(id).await.unwrap());
+        let due = due_in(&pool).await;
+        assert!(expected.contains(&due), "{due} after {life:?}");
+    }
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_life_is_measured_by_postgresqls_clock_and_one_that_is_over_is_none(pool: PgPool) {
+    let (_, id) = opened(&pool).await;
+    let (channels, channel) = (Channels::new(database(&pool)), ChannelId::new());
+    channels
+        .opening(channel, id, "admin@example.com")
+        .await
+        .unwrap();
+    let over = SystemClock.now() - chrono::TimeDelta::hours(1);
+    let opened = channels.opened(channel, "r", Some(over)).await.unwrap();
+    assert!(opened.in_use && opened.life == Some(NO_TIME));
+    assert_eq!(channels.left(id).await.unwrap(), None);
+    let unknown = channels.opened(channel, "r", None).await.unwrap();
+    assert_eq!(unknown.life, None);
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_channel_is_silent_when_a_change_came_without_its_push_until_one_comes(pool: PgPool) {
+    let (calendars, id) = opened(&pool).await;
+    let channels = Channels::new(database(&pool));
+    let state = async || calendars.standing(id).await.unwrap().unwrap().channel_state;
+    let now = || SystemClock.now();
+    let later = now() + chrono::TimeDelta::minutes(5);
+    assert!(!channels.silent(id, later).await.unwrap(), "there is none");
+    channel_for(&channels, id, 9000).await;
+    let before = now() - chrono::TimeDelta::minutes(5);
+    assert!(
+        !channels.silent(id, before).await.unwrap(),
+        "it was not there yet"
+    );
+    channels.due_in(id, MINUTE).await.unwrap();
+    assert_eq!(state().await, "open");
+
+    assert!(channels.silent(id, later).await.unwrap());
+    assert_eq!(state().await, "silent");
+    let coverage = channels.coverage().await.unwrap();
+    assert_eq!((coverage.pushed, coverage.silent), (0, 1));
+    assert!(channels.claim(id).await.unwrap(), "a new one is due");
+    assert!(channels.silent(id, later).await.unwrap());
+    assert!(!channels.claim(id).await.unwrap(), "once");
+
+    calendars.raise(id, None).await.unwrap();
+    assert_eq!(state().await, "silent", "nobody pushed");
+    calendars.raise(id, at(1)).await.unwrap();
+    assert_eq!(state().await, "open");
+    assert!(!channels.silent(id, later).await.unwrap(), "a push waits");
 }

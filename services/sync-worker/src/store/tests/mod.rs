@@ -2,6 +2,7 @@
 //!
 //! To add one: to the file whose question it answers.
 
+mod ages;
 mod channels;
 mod claims;
 mod finding;

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::parked::{ParkedMessage, ParkedPage, ParkedQueue, SentAgain, ShownMessage};
 
-pub(super) fn queues(queues: &Vec<ParkedQueue>) -> String {
+pub(super) fn queues(queues: &[ParkedQueue]) -> String {
     let line = |queue: &ParkedQueue| {
         let since = match queue.messages {
             0 => String::new(),

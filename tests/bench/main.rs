@@ -22,6 +22,7 @@ mod push;
 mod quiet;
 mod report;
 mod rooms;
+mod soak;
 
 use clap::{Parser, Subcommand};
 
@@ -103,6 +104,12 @@ enum What {
         #[arg(long, default_value_t = 100)]
         at_once: usize,
     },
+    /// Life with random faults, and whether both sides are the same all the while.
+    Soak {
+        /// How long.
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
     /// Pushes per second, beside the floor.
     Push {
         /// Clients that push at once.
@@ -149,6 +156,7 @@ async fn main() -> anyhow::Result<()> {
         } => flicker::run(rooms, bookings, series_length).await,
         What::Create { bookings } => create::run(bookings).await,
         What::Contend { rounds, at_once } => contend::run(rounds, at_once).await,
+        What::Soak { minutes } => soak::run(minutes).await,
         What::Push {
             clients,
             seconds,

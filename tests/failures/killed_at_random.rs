@@ -23,7 +23,7 @@ async fn services_that_die_at_random_points_again_and_again_lose_nothing() {
         .into_iter()
         .fold(builder, |builder, service| builder.as_process(service));
     let mut cluster = builder.start().await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("killed at random");
 
     let traffic = rooms.traffic(&cluster, dice.other());

@@ -49,7 +49,7 @@ struct Storms {
 impl Storms {
     async fn begin(name: &str, google: impl FnOnce(&mut Settings)) -> Self {
         let cluster = builder(name).google(google).start().await;
-        let rooms = Rooms::given(&cluster).await;
+        let rooms = Rooms::given(&cluster, 2).await;
         let dice = Dice::of(name);
         Self {
             cluster,
@@ -335,7 +335,7 @@ async fn exceeded_usage_limits_rest_an_accounts_writes_while_reading_goes_on() {
         .set(Service::BookingCommand, "bookings.give_up_after", "6s")
         .start()
         .await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let (app, google) = (cluster.app(), cluster.google());
     let room = &rooms.linked[0];
     let admin = &room.organisation.admin;

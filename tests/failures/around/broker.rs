@@ -13,7 +13,7 @@ async fn connections_and_channels_that_the_broker_closes_lose_nothing() {
         .google(|settings| settings.push_retries = 12)
         .start()
         .await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("the broker closes");
 
     let traffic = rooms.traffic(&cluster, dice.other());
@@ -59,7 +59,7 @@ async fn a_full_queue_refuses_pushes_until_there_is_room_and_nothing_is_lost() {
         .google(|settings| settings.push_retries = 12)
         .start()
         .await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("a full queue");
     let short = json!({ "max-length": 2, "overflow": "reject-publish" });
     let queue = format!("^{}$", CalendarChanged::QUEUE);

@@ -18,7 +18,7 @@ async fn services_whose_clocks_are_an_hour_off_link_book_and_sync() {
             .clock_off(Service::WebhookIngest, -off)
             .start()
             .await;
-        let rooms = Rooms::given(&cluster).await;
+        let rooms = Rooms::given(&cluster, 2).await;
         let traffic = rooms.traffic(&cluster, Dice::of(&name));
         traffic.goes_on(30).await;
         traffic.stop().await;

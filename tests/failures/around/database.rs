@@ -53,7 +53,7 @@ async fn prepare(database: &TestDatabase) {
 #[tokio::test]
 async fn every_connection_reset_at_once_again_and_again_loses_nothing() {
     let cluster = Cluster::start("connections reset").await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("connections reset");
     let traffic = rooms.traffic(&cluster, dice.other());
     for _ in 0..8 {
@@ -74,7 +74,7 @@ async fn every_connection_reset_at_once_again_and_again_loses_nothing() {
 #[tokio::test]
 async fn deadlocks_and_serialization_failures_once_and_in_a_row_lose_nothing() {
     let cluster = Cluster::start("aborted by PostgreSQL").await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("aborted by PostgreSQL");
     prepare(cluster.database()).await;
     for (code, times) in [("40P01", 1), ("40001", 1), ("40P01", 30), ("40001", 30)] {
@@ -107,7 +107,7 @@ async fn deadlocks_and_serialization_failures_once_and_in_a_row_lose_nothing() {
 #[tokio::test]
 async fn a_slow_database_loses_nothing() {
     let cluster = Cluster::start("a slow database").await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("a slow database");
     prepare(cluster.database()).await;
     let traffic = rooms.traffic(&cluster, dice.other());

@@ -23,7 +23,7 @@ async fn breaks(name: &str, ways: &[Upstream]) {
         .iter()
         .fold(builder, |builder, way| builder.proxied(*way));
     let cluster = builder.start().await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of(name);
 
     for way in ways {

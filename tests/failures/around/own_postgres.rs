@@ -14,7 +14,7 @@ async fn a_postgresql_that_restarts_and_dies_loses_nothing() {
         .on_postgres(&postgres)
         .start()
         .await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("a postgresql of its own");
 
     for how in ["a restart of PostgreSQL", "a death of PostgreSQL"] {

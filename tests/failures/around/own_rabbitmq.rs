@@ -17,7 +17,7 @@ async fn a_rabbitmq_that_restarts_dies_and_runs_short_of_memory_loses_nothing() 
         .google(|settings| settings.push_retries = 12)
         .start()
         .await;
-    let rooms = Rooms::given(&cluster).await;
+    let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("a rabbitmq of its own");
 
     for how in ["a restart of RabbitMQ", "a death of RabbitMQ"] {

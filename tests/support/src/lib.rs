@@ -22,6 +22,7 @@ mod seed;
 mod service;
 pub mod smtp;
 mod tokens;
+pub mod traffic;
 pub mod truth;
 mod vhost;
 mod webhook_receiver;

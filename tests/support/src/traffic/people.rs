@@ -12,9 +12,6 @@ use std::{
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use google_sim::{NewEvent, UserControl, When};
 use roomsync_domain::{Clock as _, SystemClock};
-use roomsync_testkit::{
-    Cluster, Dice, FakeBookingApp, LinkedRoom, NewBooking, app::user, eventually,
-};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -22,6 +19,7 @@ use tokio::{
 };
 
 use super::{Rooms, TENANT};
+use crate::{Cluster, Dice, FakeBookingApp, LinkedRoom, NewBooking, app::user, eventually};
 
 /// A deed so often.
 const PACE: Duration = Duration::from_millis(150);
@@ -34,7 +32,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Hours that are free, each given away once.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Slots(Arc<AtomicI64>);
+pub(super) struct Slots(Arc<AtomicI64>);
 
 impl Slots {
     fn next(&self) -> DateTime<Utc> {
@@ -48,7 +46,8 @@ impl Slots {
 }
 
 /// Goes on until it is stopped.
-pub(crate) struct Traffic {
+#[derive(Debug)]
+pub struct Traffic {
     done: watch::Receiver<usize>,
     stop: watch::Sender<bool>,
     task: JoinSet<()>,
@@ -56,7 +55,7 @@ pub(crate) struct Traffic {
 
 impl Rooms {
     /// Lets people book from now on.
-    pub(crate) fn traffic(&self, cluster: &Cluster, dice: Dice) -> Traffic {
+    pub fn traffic(&self, cluster: &Cluster, dice: Dice) -> Traffic {
         let (stop, stopped) = watch::channel(false);
         let (count, done) = watch::channel(0);
         let people = People {
@@ -76,8 +75,13 @@ impl Rooms {
 }
 
 impl Traffic {
+    /// How many things people did.
+    pub fn deeds(&self) -> usize {
+        *self.done.borrow()
+    }
+
     /// Waits until people did so many things more.
-    pub(crate) async fn goes_on(&self, deeds: usize) {
+    pub async fn goes_on(&self, deeds: usize) {
         let before = *self.done.borrow();
         let done = eventually(LONG, "people go on", async || {
             (*self.done.borrow() >= before + deeds).then_some(())
@@ -86,7 +90,10 @@ impl Traffic {
     }
 
     /// Nobody begins anything any more; returns when everybody has an answer, or gave up.
-    pub(crate) async fn stop(mut self) {
+    ///
+    /// # Panics
+    /// When something that Google takes always was refused.
+    pub async fn stop(mut self) {
         self.stop.send_replace(true);
         while let Some(ended) = self.task.join_next().await {
             ended.expect("people do not panic");

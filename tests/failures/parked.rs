@@ -117,10 +117,9 @@ async fn a_message_that_never_will_be_handled_is_seen_without_its_person_and_dro
     });
     let properties = json!({ "type": "object.changed", "message_id": id, "delivery_mode": 2 });
     let body = body.to_string();
-    let routed =
-        cluster
-            .vhost()
-            .publish("roomsync.events", "object.changed", properties, &body);
+    let routed = cluster
+        .vhost()
+        .publish("roomsync.events", "object.changed", properties, &body);
     assert!(routed.await.expect("published"));
 
     let message = parked(&cluster, OBJECT_CHANGED).await;

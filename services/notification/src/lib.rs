@@ -189,10 +189,8 @@ pub async fn run_by(clock: SharedClock, ctx: Context<Config>) -> anyhow::Result<
         hub.run(database.clone(), config.stream.reread, soft.clone()),
     );
     spawner.spawn("object.changed", broker.consume::<ObjectChanged, _>(log));
-    spawner.spawn(
-        "relay",
-        roomsync_relay::run(database.clone(), broker.publisher(), soft.clone()),
-    );
+    let relay = roomsync_relay::run(database.clone(), broker.publisher(), soft.clone());
+    spawner.spawn("relay", relay);
     spawner.spawn("gaps", gaps.run(soft.clone()));
     spawner.spawn(
         "housekeeping",

@@ -37,7 +37,7 @@ impl Dice {
         of.get(self.throw(of.len()))
     }
 
-    /// SplitMix64: even enough, and short.
+    /// `SplitMix64`: even enough, and short.
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

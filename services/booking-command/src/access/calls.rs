@@ -111,7 +111,7 @@ impl Lender {
         F: Fn(Access, DateTime<Utc>) -> R,
         R: Future<Output = Result<T, GoogleError>>,
     {
-        let payer = self.payer(connection, Actor::Own(purpose));
+        let payer = Self::payer(connection, Actor::Own(purpose));
         let mut doubted = false;
         loop {
             let lent = self.token(connection, purpose).await?;

@@ -42,7 +42,7 @@ impl Lender {
             connection,
             actor: Actor::Booker(booker),
         };
-        let payer = self.payer(connection, key.actor);
+        let payer = Self::payer(connection, key.actor);
         let mut doubted = false;
         loop {
             let lent = match self.token_of(key).await? {

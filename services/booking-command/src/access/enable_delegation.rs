@@ -23,7 +23,7 @@ impl Lender {
         let operator = self.offers.delegation();
         let operator = operator.ok_or(CommandError::precondition("DELEGATION_NOT_OFFERED"))?;
         let administrator = &connection.directory_subject;
-        let payer = self.payer(&connection, Actor::Booker(administrator));
+        let payer = Self::payer(&connection, Actor::Booker(administrator));
         let lease = self.one_unit(&payer).await?;
         let scopes = Actor::Booker(administrator).scopes();
         let proof = self

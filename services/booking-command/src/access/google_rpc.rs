@@ -52,7 +52,7 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
         let connection = self.lender.usable(&tenant).await?;
         let lent = self.lender.token(&connection, purpose).await?;
         let subject = connection.subject(purpose);
-        let payer = self.lender.payer(&connection, Actor::Own(purpose));
+        let payer = Lender::payer(&connection, Actor::Own(purpose));
         let lease = self.lender.budget.take(&payer, lane, units).await?;
         self.count(sent.lane(), units, lease.grant.units);
         Ok(Response::new(proto::AcquireResponse {
@@ -90,7 +90,7 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
         };
         match closing {
             Some(closing) => {
-                let payer = self.lender.payer(&connection, Actor::Own(purpose));
+                let payer = Lender::payer(&connection, Actor::Own(purpose));
                 self.lender.budget.close(&payer, closing).await?;
             }
             None if connection.is_usable() => self.lender.doubt(&connection, purpose).await?,

@@ -56,7 +56,7 @@ impl Lender {
     }
 
     /// Whose budget a call counts on.
-    pub(super) fn payer(&self, connection: &Connection, actor: Actor<'_>) -> Payer {
+    pub(super) fn payer(connection: &Connection, actor: Actor<'_>) -> Payer {
         // The operator's client and its service account are named by number and by name, and may well be of
         // one project: a person's calls count where the connection's do.
         let project = connection.project.as_str();

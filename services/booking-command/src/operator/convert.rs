@@ -5,7 +5,7 @@ use roomsync_proto::operator::v1 as proto;
 
 use crate::validate::stamp;
 
-pub(super) fn queue(queue: ParkedQueue) -> proto::ParkedQueue {
+pub(super) fn queue(queue: &ParkedQueue) -> proto::ParkedQueue {
     proto::ParkedQueue {
         queue: queue.queue.to_owned(),
         message_type: queue.message_type.to_owned(),

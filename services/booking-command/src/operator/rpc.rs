@@ -82,7 +82,7 @@ impl proto::operator_service_server::OperatorService for OperatorRpc {
     ) -> Result<Response<proto::ListParkedQueuesResponse>, Status> {
         admit(&request)?;
         let queues = self.parked.queues().await.map_err(refused)?;
-        let queues = queues.into_iter().map(convert::queue).collect();
+        let queues = queues.iter().map(convert::queue).collect();
         Ok(Response::new(proto::ListParkedQueuesResponse { queues }))
     }
 

@@ -8,6 +8,7 @@ use tonic::{Code, Request, Response, Status};
 use super::{
     queue::{self, Again, From, Replay},
     rpc::{Webhooks, invalid, tenant, trouble, webhook_id, webhook_not_found},
+    send::Refusal,
 };
 use crate::stream::{cursor::CursorExpired, follow};
 
@@ -85,7 +86,7 @@ impl Webhooks {
         })?;
         Ok(Response::new(api::RedeliverChangeResponse {
             taken: sent.is_ok(),
-            failure: sent.err().map(|refusal| refusal.word()).unwrap_or_default(),
+            failure: sent.err().map(Refusal::word).unwrap_or_default(),
         }))
     }
 }

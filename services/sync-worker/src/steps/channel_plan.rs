@@ -26,7 +26,7 @@ pub(super) fn renewal(life: Option<Duration>) -> Duration {
         return ENDED_ALREADY;
     }
     let overlap = (life / 10).max(LEAST_OVERLAP.min(life / 2));
-    (life - overlap).max(SOONEST)
+    life.saturating_sub(overlap).max(SOONEST)
 }
 
 /// How long until a channel is tried again that could not be opened: `usual`, and sooner while the one before

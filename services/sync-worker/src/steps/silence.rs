@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use roomsync_google::Event;
 
 use crate::{listing::Fetched, store::rows::Claim, trouble::Trouble, worker::Worker};
 
@@ -20,7 +21,7 @@ pub(super) async fn notice(
     if claim.pushed_at.is_some() {
         return Ok(());
     }
-    let changes = fetched.events.iter().filter_map(|event| event.updated_at());
+    let changes = fetched.events.iter().filter_map(Event::updated_at);
     let Some(changed_at) = untold(
         changes,
         fetched.listed_since,

@@ -28,7 +28,7 @@ const MOST_CALLS: usize = 6;
 /// How long a booker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long some deeds may take on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Hours that are free, each given away once.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +128,6 @@ impl People {
         while self.asking.try_join_next().is_some() {}
         let calls = self.asking.len() < MOST_CALLS;
         match self.dice.throw(20) {
-            0..9 => self.meets(),
             9..12 => self.moves(),
             12..14 => self.cancels(),
             14..18 if calls => self.books(),

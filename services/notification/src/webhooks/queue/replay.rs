@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     log::{append::interval, tenants},
-    stream::cursor::{self, CursorExpired},
+    stream::cursor,
 };
 
 /// From where on.
@@ -87,10 +87,7 @@ async fn position(
     let time = match (from, log) {
         (_, None) => return Ok(None),
         (From::Cursor(cursor), Some(log)) => {
-            return Ok(match cursor::decode(cursor, &log) {
-                Ok(position) => Some(position),
-                Err(CursorExpired) => None,
-            });
+            return Ok(cursor::decode(cursor, &log).ok());
         }
         (From::Time(time), Some(_)) => *time,
     };

@@ -67,8 +67,8 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Status>) -> (Code, String) {
     (status.code(), grpc::reason(&status).unwrap_or_default())
 }
 
-fn time(text: &str) -> Option<From> {
-    Some(From::Time(text.parse().unwrap()))
+fn time(text: &str) -> From {
+    From::Time(text.parse().unwrap())
 }
 
 /// Two objects, three changes each, in turns: a1 b1 a2 b2 a3 b3.
@@ -106,7 +106,10 @@ async fn what_was_there_before_the_webhook_comes_too(pool: PgPool) {
     world
         .execute("DELETE FROM notification.webhook_objects")
         .await;
-    world.replay(time("2020-01-01T00:00:00Z")).await.unwrap();
+    world
+        .replay(Some(time("2020-01-01T00:00:00Z")))
+        .await
+        .unwrap();
     world.sweep_and_pump().await;
     let mut got = world.got_versions().await;
     got.sort();
@@ -131,7 +134,10 @@ async fn a_time_begins_with_what_was_appended_then(pool: PgPool) {
         ),
         (Code::InvalidArgument, "INVALID_FIELD".to_owned())
     );
-    let none = world.replay(time("2999-01-01T00:00:00Z")).await.unwrap();
+    let none = world
+        .replay(Some(time("2999-01-01T00:00:00Z")))
+        .await
+        .unwrap();
     assert_eq!(none.changes, 0, "nothing was appended then");
 
     let half_an_hour_ago: chrono::DateTime<chrono::Utc> =
@@ -139,7 +145,9 @@ async fn a_time_begins_with_what_was_appended_then(pool: PgPool) {
             .fetch_one(&pool)
             .await
             .unwrap();
-    let from = time(&half_an_hour_ago.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let from = Some(time(
+        &half_an_hour_ago.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+    ));
     assert_eq!(world.replay(from).await.unwrap().changes, 2);
     world.sweep_and_pump().await;
     let mut got = world.got_versions().await;
@@ -175,13 +183,16 @@ async fn what_the_log_no_longer_has_cannot_be_asked_for(pool: PgPool) {
     let foreign = Some(From::Cursor("v1.AAAA".to_owned()));
     assert_eq!(refused(world.replay(foreign).await), expired);
     assert_eq!(
-        refused(world.replay(time("2020-01-01T00:00:00Z")).await),
+        refused(world.replay(Some(time("2020-01-01T00:00:00Z"))).await),
         expired
     );
     world
         .execute("UPDATE notification.log SET appended_at = '2020-01-02T00:00:00Z'")
         .await;
-    let begun = world.replay(time("2020-01-02T00:00:00Z")).await.unwrap();
+    let begun = world
+        .replay(Some(time("2020-01-02T00:00:00Z")))
+        .await
+        .unwrap();
     assert_eq!(begun.changes, 4, "it is late in forgetting");
 }
 

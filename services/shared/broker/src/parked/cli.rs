@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::{Parked, ParkedError, REACH};
+use super::{ParkedError, REACH};
 use crate::{Broker, BrokerConfig};
 
 /// How long connecting and declaring may take; a fresh broker needs some seconds for its queues.

@@ -35,13 +35,13 @@ fn mendable() -> (Arc<Script<LinkDue>>, Arc<AtomicBool>) {
 pub(crate) async fn park(scratch: &Scratch, broker: &Broker, count: u16) -> Vec<String> {
     let (handler, _) = mendable();
     let consuming = scratch.tasks.spawn(broker.consume::<LinkDue, _>(handler));
-    let envelopes = (0..count).map(|number| Envelope::of(&link_due(number)).unwrap());
+    let envelopes = (0..count).map(|number| Envelope::of(&link_due(number)).expect("it works"));
     for result in broker
         .publisher()
         .publish_in_order(envelopes.collect())
         .await
     {
-        result.unwrap();
+        result.expect("it works");
     }
     let parked = broker.parked();
     let ids = eventually("they are parked", async || {
@@ -59,7 +59,11 @@ fn ids(messages: &[ParkedMessage]) -> Vec<String> {
 }
 
 async fn all(parked: &Parked) -> Vec<String> {
-    ids(&parked.page(QUEUE, 0, REACH).await.unwrap().messages)
+    ids(&parked
+        .page(QUEUE, 0, REACH)
+        .await
+        .expect("it works")
+        .messages)
 }
 
 /// Covers B16.
@@ -89,22 +93,22 @@ async fn a_parked_message_is_listed_with_its_reason_and_shown_without_its_person
 
     let parked = broker.parked();
     let queue = eventually("it is parked", async || {
-        let queues = parked.queues().await.unwrap();
+        let queues = parked.queues().await.expect("it works");
         queues.into_iter().find(|queue| queue.messages == 1)
     })
     .await;
     assert_eq!(queue.queue, ObjectChanged::QUEUE);
     assert_eq!(queue.kept_for_seconds, Some(24 * 60 * 60));
-    let page = parked.page(queue.queue, 0, 10).await.unwrap();
+    let page = parked.page(queue.queue, 0, 10).await.expect("it works");
     let message = &page.messages[0];
     assert_eq!(message.reason, "versions begin at 1");
     assert_eq!(message.parked_at, queue.oldest_parked_at);
     assert!(message.parked_at >= message.first_seen && message.first_seen.is_some());
 
-    let shown = parked.show(id).await.unwrap();
+    let shown = parked.show(id).await.expect("it works");
     assert_eq!(shown.message, *message);
     assert_eq!(shown.message.traceparent.as_deref(), Some(trace));
-    let body = shown.body.unwrap().to_string();
+    let body = shown.body.expect("it works").to_string();
     assert!(
         !body.contains("u-ana") && body.contains("aquarium"),
         "{body}"
@@ -119,16 +123,21 @@ async fn looking_at_many_gives_them_back_in_their_order() {
     let given = park(&scratch, &broker, 120).await;
     let parked = broker.parked();
 
-    let first = parked.page(QUEUE, 0, 50).await.unwrap();
+    let first = parked.page(QUEUE, 0, 50).await.expect("it works");
     assert_eq!((first.lying, first.next), (120, Some(50)));
     assert_eq!(ids(&first.messages), given[..50]);
-    let second = parked.page(QUEUE, 50, 100).await.unwrap();
+    let second = parked.page(QUEUE, 50, 100).await.expect("it works");
     assert_eq!(
         (ids(&second.messages), second.next),
         (given[50..].to_vec(), None)
     );
     assert_eq!(
-        parked.show(&given[77]).await.unwrap().message.message_id,
+        parked
+            .show(&given[77])
+            .await
+            .expect("it works")
+            .message
+            .message_id,
         given[77]
     );
     assert_eq!(all(&parked).await, given);
@@ -142,13 +151,20 @@ async fn a_message_sent_again_is_tried_as_if_it_were_new() {
     let broker = scratch.connected().await;
     let (handler, mended) = mendable();
     scratch.consume(&broker, &handler);
-    broker.publisher().publish(&link_due(1)).await.unwrap();
+    broker
+        .publisher()
+        .publish(&link_due(1))
+        .await
+        .expect("it works");
     scratch.parked(QUEUE).await;
     let parked = broker.parked();
     let id = all(&parked).await.remove(0);
 
     mended.store(true, Ordering::SeqCst);
-    let sent = parked.send_again(QUEUE, Some(&id), "ops").await.unwrap();
+    let sent = parked
+        .send_again(QUEUE, Some(&id), "ops")
+        .await
+        .expect("it works");
     assert_eq!((sent.sent, sent.left), (1, 0));
     let seen = handler.wait_for(2).await;
     let (before, after) = (&seen[0].1, &seen[1].1);
@@ -177,7 +193,10 @@ async fn what_is_parked_again_at_once_is_not_sent_twice_by_one_call() {
     scratch.consume(&broker, &handler);
     let parked = broker.parked();
 
-    let sent = parked.send_again(QUEUE, None, "ops").await.unwrap();
+    let sent = parked
+        .send_again(QUEUE, None, "ops")
+        .await
+        .expect("it works");
     assert_eq!((sent.sent, sent.left), (40, 0));
     eventually("they are parked again", async || {
         let back: BTreeSet<_> = all(&parked).await.into_iter().collect();
@@ -198,7 +217,7 @@ async fn a_dropped_message_is_gone_and_the_others_keep_their_order() {
     let dropped = parked
         .drop_one("sync-worker.link-due.dead", &gone, "ops")
         .await;
-    assert_eq!(dropped.unwrap().message_id, gone);
+    assert_eq!(dropped.expect("it works").message_id, gone);
     assert_eq!(all(&parked).await, given);
     let again = parked.drop_one(QUEUE, &gone, "ops").await;
     assert!(
@@ -234,7 +253,7 @@ async fn two_operators_at_once_lose_nothing() {
     let scratch = Scratch::new().await;
     let (one, other) = (scratch.connected().await, scratch.connected().await);
     let given: BTreeSet<_> = park(&scratch, &one, 150).await.into_iter().collect();
-    let dropped = given.iter().next().unwrap().clone();
+    let dropped = given.iter().next().expect("it works").clone();
     let handler = Script::new(|_: &LinkDue, _| Ok(()));
     let (first, second) = (one.parked(), other.parked());
 
@@ -300,16 +319,21 @@ async fn what_rabbitmq_parked_itself_says_so_and_what_has_no_id_gets_a_name() {
         .await;
     scratch.reject(QUEUE).await;
     let message = eventually("it is parked", async || {
-        parked.page(QUEUE, 0, 1).await.unwrap().messages.pop()
+        parked
+            .page(QUEUE, 0, 1)
+            .await
+            .expect("it works")
+            .messages
+            .pop()
     })
     .await;
     assert_eq!(message.reason, "parked by rabbitmq: rejected");
     assert!(message.parked_at.is_some());
     assert!(message.message_id.starts_with("no-id-"), "{message:?}");
-    let shown = parked.show(&message.message_id).await.unwrap();
+    let shown = parked.show(&message.message_id).await.expect("it works");
     assert_eq!((shown.body, shown.message.size), (None, 17));
     let dropped = parked.drop_one(QUEUE, &message.message_id, "ops").await;
-    assert_eq!(dropped.unwrap().message_id, message.message_id);
+    assert_eq!(dropped.expect("it works").message_id, message.message_id);
     assert!(all(&parked).await.is_empty());
     scratch.end().await;
 }

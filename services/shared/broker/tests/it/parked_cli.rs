@@ -8,14 +8,18 @@ use crate::{parked::park, support::Scratch};
 
 async fn run(scratch: &Scratch, line: &str) -> Result<String, u8> {
     let words = line.split_whitespace();
-    let matches = cli::command().try_get_matches_from(words).unwrap();
+    let matches = cli::command()
+        .try_get_matches_from(words)
+        .expect("it works");
     let answer = cli::answer("spec", &scratch.config, &matches).await;
     answer.map_err(|refused| refused.exit_code)
 }
 
 async fn json(scratch: &Scratch, line: &str) -> Value {
-    let said = run(scratch, &format!("{line} --json")).await.unwrap();
-    serde_json::from_str(&said).unwrap()
+    let said = run(scratch, &format!("{line} --json"))
+        .await
+        .expect("it works");
+    serde_json::from_str(&said).expect("it works")
 }
 
 /// Covers B16.
@@ -26,14 +30,19 @@ async fn the_command_line_lists_shows_sends_again_and_drops() {
     let ids = park(&scratch, &broker, 3).await;
     let queue = LinkDue::QUEUE;
 
-    let queues = run(&scratch, "parked list").await.unwrap();
-    let line = queues.lines().find(|line| line.starts_with(queue)).unwrap();
+    let queues = run(&scratch, "parked list").await.expect("it works");
+    let line = queues
+        .lines()
+        .find(|line| line.starts_with(queue))
+        .expect("it works");
     assert_eq!(line.split_whitespace().nth(1), Some("3"), "{queues}");
     let listed = json(&scratch, &format!("parked list {queue} --most 2")).await;
     assert_eq!((&listed["lying"], &listed["next"]), (&3.into(), &2.into()));
     let id = ids[0].as_str();
     assert_eq!(listed["messages"][0]["message_id"], id);
-    let shown = run(&scratch, &format!("parked show {id}")).await.unwrap();
+    let shown = run(&scratch, &format!("parked show {id}"))
+        .await
+        .expect("it works");
     assert!(
         shown.contains(queue) && shown.contains("\"link\": "),
         "{shown}"
@@ -45,11 +54,16 @@ async fn the_command_line_lists_shows_sends_again_and_drops() {
     );
 
     let drop = format!("parked drop {queue} {id} --operator ana");
-    assert!(run(&scratch, &drop).await.unwrap().starts_with("dropped"));
+    assert!(
+        run(&scratch, &drop)
+            .await
+            .expect("it works")
+            .starts_with("dropped")
+    );
     assert_eq!(run(&scratch, &drop).await, Err(66));
     let requeue = format!("parked requeue {queue}");
     assert_eq!(
-        run(&scratch, &requeue).await.unwrap(),
+        run(&scratch, &requeue).await.expect("it works"),
         "sent again: 2, left: 0"
     );
     assert_eq!(scratch.peek(queue).await.len(), 2);

@@ -36,15 +36,21 @@ async fn of_running_meetings_only_what_was_granted_and_is_over_is_kept() {
         room.wait_booking("the meeting", from, state).await;
     }
     let app = scene.cluster.app();
-    let request = PreviewDisconnectRequest {
-        tenant_id: "acme".to_owned(),
+    let preview = async || {
+        let request = PreviewDisconnectRequest {
+            tenant_id: "acme".to_owned(),
+        };
+        let answer = app.connections().preview_disconnect(request).await;
+        answer.expect("PreviewDisconnect").into_inner()
     };
-    let preview = app.connections().preview_disconnect(request).await;
-    let preview = preview.expect("PreviewDisconnect").into_inner();
-    assert_eq!((preview.running_bookings, preview.occupancy_facts), (2, 1));
+    let before = preview().await;
+    assert_eq!(before.links, 2);
+    assert_eq!((before.running_bookings, before.occupancy_facts), (2, 1));
 
     app.disconnect("acme").await.expect("Disconnect");
     wait_connection(app, ConnectionState::Disconnected).await;
+    // Addresses are kept, and are no links that could be taken down again.
+    assert_eq!(preview().await.links, 0);
     let facts = "SELECT count(*) FROM booking.occupancy_facts";
     assert_eq!(count(&scene.cluster, facts).await, 1, "as was said before");
     let ahead = "SELECT count(*) FROM booking.occupancy_facts WHERE ends_at > now()";

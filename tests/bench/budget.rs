@@ -57,7 +57,7 @@ pub(crate) async fn run(rooms: usize) -> anyhow::Result<()> {
     cluster.google().clear_ledger();
 
     let began = Instant::now();
-    let within = Duration::from_secs(60) + Duration::from_secs(2) * u32::try_from(rooms.all.len())?;
+    let within = Duration::from_mins(1) + Duration::from_secs(2) * u32::try_from(rooms.all.len())?;
     let importing = async {
         rooms.link(&cluster).await?;
         rooms.imported(&cluster, within).await?;

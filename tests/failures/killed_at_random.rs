@@ -21,7 +21,7 @@ async fn services_that_die_at_random_points_again_and_again_lose_nothing() {
         .set(Service::BookingCommand, "bookings.claim", "4s");
     let builder = Service::ALL
         .into_iter()
-        .fold(builder, |builder, service| builder.as_process(service));
+        .fold(builder, roomsync_testkit::ClusterBuilder::as_process);
     let mut cluster = builder.start().await;
     let rooms = Rooms::given(&cluster, 2).await;
     let mut dice = Dice::of("killed at random");

@@ -351,6 +351,7 @@ async fn a_lost_connection_can_be_disconnected() {
 #[tokio::test]
 async fn calendars_that_nobody_closes_hold_up_no_disconnecting_and_late_pushes_are_dropped() {
     let cluster = Cluster::builder("disconnect by force")
+        .with_every_push("the one push of a change is waited for")
         .set(Service::BookingCommand, "disconnect.force_after", "1s")
         .replicas(Service::BookingCommand, 2)
         .start()

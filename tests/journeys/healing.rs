@@ -314,7 +314,11 @@ async fn a_reconcile_that_finds_nothing_counts_nothing_and_says_nothing() {
 /// Covers R78.
 #[tokio::test]
 async fn pushes_that_come_late_change_nothing_any_more() {
-    let scene = Scene::new("late pushes").await;
+    let cluster = Cluster::builder("late pushes")
+        .with_every_push("it makes them late itself, and waits for them")
+        .start()
+        .await;
+    let scene = Scene::with(cluster).await;
     let (event, booking) = scene.given_meeting(9).await;
     let late = PushEffect::Delay {
         delay: std::time::Duration::from_millis(700),

@@ -22,7 +22,11 @@ use crate::{
 #[tokio::test]
 async fn while_the_module_is_off_nothing_is_synced_or_booked_and_on_again_everything_is_caught_up()
 {
-    let mut scene = Scene::new("module off and on").await;
+    let cluster = Cluster::builder("module off and on")
+        .with_every_push("one of them is waited for")
+        .start()
+        .await;
+    let mut scene = Scene::with(cluster).await;
     let (app, google) = (scene.cluster.app(), scene.cluster.google());
     let (_, booking) = scene.given_meeting(9).await;
     let mut display = app.display("acme", "aquarium").await.expect("WatchObject");

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::TimeDelta;
@@ -50,15 +50,12 @@ const REFUSED_TO_DELETE: [&str; 6] = [
     "NOT_A_SERIES",
 ];
 
-/// Who waits no longer than this may hang up before the request is stored.
-const HASTY: Duration = Duration::from_secs(1);
 /// How long somebody waits who wants to know what became of it.
 const PATIENT: Duration = Duration::from_secs(10);
 
 enum Answered {
     Booked {
         wish: usize,
-        hasty: bool,
         answer: Box<Result<CreateBookingResponse, Status>>,
     },
     Deleted(Box<Result<Booking, Status>>),
@@ -168,25 +165,36 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// The same, and who hung up too early asks what became of the wish, as the contract says.
-    pub(crate) async fn answer_all(&mut self, tally: &mut Tally) -> Result<(), TestCaseError> {
+    /// The same, and who was not answered in time asks what became of the wish, as the contract says, until
+    /// somebody knows.
+    pub(crate) async fn answer_all(
+        &mut self,
+        patience: Duration,
+        tally: &mut Tally,
+    ) -> Result<(), TestCaseError> {
+        let deadline = Instant::now() + patience;
         self.hear_all(tally).await?;
-        for wish in std::mem::take(&mut self.unheard) {
-            self.book(wish, PATIENT);
+        while !self.unheard.is_empty() {
+            if Instant::now() >= deadline {
+                let unheard: Vec<_> = self.unheard.iter().map(|it| &self.wishes[*it]).collect();
+                return Err(fail(format!(
+                    "not answered within {patience:?}: {unheard:?}"
+                )));
+            }
+            for wish in std::mem::take(&mut self.unheard) {
+                self.book(wish, PATIENT);
+            }
+            self.hear_all(tally).await?;
         }
-        self.hear_all(tally).await
+        Ok(())
     }
 
     fn book(&mut self, wish: usize, patience: Duration) {
         let (app, new) = (self.app.clone(), self.wishes[wish].clone());
-        let (new, hasty) = (new.waiting(patience), patience < HASTY);
+        let new = new.waiting(patience);
         self.calls.spawn(async move {
             let answer = Box::new(app.create_booking(TENANT, new).await);
-            Answered::Booked {
-                wish,
-                hasty,
-                answer,
-            }
+            Answered::Booked { wish, answer }
         });
     }
 
@@ -222,14 +230,17 @@ impl<'a> Desk<'a> {
     ) -> Result<(), TestCaseError> {
         let answered = answered.map_err(|error| fail(format!("a call died: {error}")))?;
         let (rpc, refusals, answer) = match answered {
-            Answered::Booked {
-                wish,
-                hasty: true,
-                answer,
-            } if is_too_late(&answer) => {
+            Answered::Booked { wish, answer } if is_too_late(&answer) => {
                 self.unheard.insert(wish);
                 *tally
                     .entry("CreateBooking too late".to_owned())
+                    .or_default() += 1;
+                return Ok(());
+            }
+            // Nobody asks again: with or without it, both sides have to agree in the end.
+            Answered::Deleted(answer) if is_too_late(&answer) => {
+                *tally
+                    .entry("DeleteBooking too late".to_owned())
                     .or_default() += 1;
                 return Ok(());
             }
@@ -260,8 +271,9 @@ impl<'a> Desk<'a> {
 }
 
 /// Storing a request takes its time, too, and who was first at the room comes first: a caller who hangs up
-/// before that hears nothing, or that it did not come to it.
-fn is_too_late(answer: &Result<CreateBookingResponse, Status>) -> bool {
+/// before that hears nothing, or that it did not come to it. A busy machine may take longer than anybody's
+/// patience.
+fn is_too_late<T>(answer: &Result<T, Status>) -> bool {
     let Err(status) = answer else { return false };
     status.code() == Code::DeadlineExceeded
         || matches!(

@@ -155,6 +155,12 @@ impl House {
         });
     }
 
+    /// After a failure there is no order to expect: the cluster only cleans up, and nobody complains of calls
+    /// that its end cuts off.
+    pub(crate) async fn abandon(mut self) {
+        self.leaving.shutdown().await;
+    }
+
     /// Everything is in order, and nothing was parked in all this.
     pub(crate) async fn close(mut self) {
         let unused = self.fresh_rooms();

@@ -28,6 +28,8 @@ use crate::{
 struct Ours {
     object_id: String,
     event_id: String,
+    /// Of what somebody made a series of.
+    series_id: Option<String>,
     event_calendar: Option<String>,
     state: String,
     event_kept: bool,
@@ -116,7 +118,7 @@ impl House {
         patience: Duration,
         tally: &mut Tally,
     ) -> Result<(), TestCaseError> {
-        desk.answer_all(tally).await?;
+        desk.answer_all(patience, tally).await?;
         // Agreeing and being in order at once: what is still written changes what Google says, and what
         // the mirror sees may have to be written.
         let deadline = Instant::now() + patience;
@@ -157,7 +159,7 @@ impl House {
     async fn ours(&self, linked: &[Linked]) -> Vec<Ours> {
         let objects: Vec<_> = linked.iter().map(|linked| linked.object.clone()).collect();
         sqlx::query_as(
-            "SELECT object_id, event_id, event_calendar, state, event_kept,
+            "SELECT object_id, event_id, series_id, event_calendar, state, event_kept,
                 google_write, starts_at, ends_at
             FROM booking.bookings
             WHERE tenant_id = $1 AND object_id = ANY ($2) AND placement IS NOT NULL",
@@ -222,10 +224,13 @@ impl House {
     /// ours in a slot that was taken when it was made.
     fn booked_twice(&self, linked: &Linked, google: &Google<'_>, ours: &[Ours], why: &mut String) {
         let room = linked.room.mail();
-        let untouched = |id: &str| !google.is_touched(&serde_json::json!({ "id": id }));
+        let untouched = |one: &Ours| {
+            let (id, series) = (&one.event_id, &one.series_id);
+            !google.is_touched(&serde_json::json!({ "id": id, "recurringEventId": series }))
+        };
         let live: Vec<_> = ours
             .iter()
-            .filter(|one| one.object_id == linked.object && untouched(&one.event_id))
+            .filter(|one| one.object_id == linked.object && untouched(one))
             .filter(|one| !matches!(one.state.as_str(), "rejected" | "removed"))
             .collect();
         for (place, one) in live.iter().enumerate() {

@@ -162,9 +162,8 @@ fn work<S: Play>(run: &Run, worker: usize, cases: usize, seed: usize) -> (Tally,
         Err(TestError::Abort(why)) => Some(format!("given up: {why}")),
     };
     if let Some(house) = house.take() {
-        // After a failure there is no order to expect: the cluster only cleans up.
         if run.failed.load(Ordering::Relaxed) {
-            runtime.block_on(async move { drop(house) });
+            runtime.block_on(house.abandon());
         } else {
             runtime.block_on(house.close());
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use roomsync_process::grpc;
 use tokio::time::Instant;
 use tonic::Request;
 
@@ -22,30 +23,12 @@ pub(super) fn of<T>(request: &Request<T>) -> Instant {
 
 /// How long the call may wait: until shortly before its caller's deadline.
 fn patience<T>(request: &Request<T>) -> Duration {
-    let given = request.metadata().get("grpc-timeout");
-    let given = given.and_then(|text| read(text.to_str().ok()?));
-    given.map_or(DEFAULT, |given| {
+    let given = request.metadata().get(grpc::TIMEOUT);
+    let given = given.and_then(|text| text.to_str().ok());
+    grpc::timeout(given).map_or(DEFAULT, |given| {
         let margin = (given / 8).clamp(LEAST_MARGIN, MOST_MARGIN);
         given.saturating_sub(margin).min(LONGEST)
     })
-}
-
-/// `grpc-timeout` as the protocol says: up to eight digits and a unit.
-fn read(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.len() > 8 {
-        return None;
-    }
-    let count: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(count * 3600)),
-        "M" => Some(Duration::from_secs(count * 60)),
-        "S" => Some(Duration::from_secs(count)),
-        "m" => Some(Duration::from_millis(count)),
-        "u" => Some(Duration::from_micros(count)),
-        "n" => Some(Duration::from_nanos(count)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -62,8 +45,6 @@ mod tests {
     #[case::hours(Some("2H"), LONGEST)]
     #[case::too_short(Some("100m"), Duration::ZERO)]
     #[case::garbage(Some("soon"), DEFAULT)]
-    #[case::empty(Some(""), DEFAULT)]
-    #[case::too_many_digits(Some("123456789S"), DEFAULT)]
     fn a_call_waits_until_shortly_before_its_deadline(
         #[case] given: Option<&'static str>,
         #[case] expected: Duration,

@@ -144,9 +144,11 @@ async fn look_live(
     let Some(room) = facts.room()? else {
         return Ok(());
     };
-    let connection = desk.lender.active(tenant).await?;
     let window: TimeWindow = asked.window;
-    let slot = desk.writer.slot(&connection, &room, window);
+    let slot = async {
+        let connection = desk.lender.active(tenant).await?;
+        desk.writer.slot(&connection, &room, window).await
+    };
     let Ok(slot) = timeout_at(deadline, slot).await else {
         return Err(google_unavailable());
     };

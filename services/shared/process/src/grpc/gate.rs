@@ -17,11 +17,15 @@ use super::{
     Access,
     methods::{Method, Methods},
     observe::{self, Side},
+    timeout::{TIMEOUT, timeout},
 };
 use crate::trace;
 
 /// The deadline of a unary rpc whose caller sets none.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// tonic ends a call at its caller's deadline, too, but as `CANCELLED`, which reads as if the caller had changed
+/// its mind: we are a moment earlier.
+const BEFORE_TONIC: Duration = Duration::from_millis(5);
 
 #[derive(Clone)]
 pub(super) struct Gate {
@@ -94,22 +98,13 @@ where
     }
 }
 
-/// A caller's own deadline is kept by tonic, and a stream may last.
+/// How long the answer may take: a caller's own deadline holds, and a stream may last.
 fn deadline(method: &Method, headers: &HeaderMap) -> Option<Duration> {
-    (method.unary && !has_deadline(headers)).then_some(DEFAULT_DEADLINE)
-}
-
-/// Whether tonic keeps the caller's deadline: it takes no notice of one that it cannot read.
-fn has_deadline(headers: &HeaderMap) -> bool {
-    let text = headers
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok());
-    text.and_then(|text| text.split_at_checked(text.len().checked_sub(1)?))
-        .is_some_and(|(digits, unit)| {
-            (1..=8).contains(&digits.len())
-                && digits.bytes().all(|digit| digit.is_ascii_digit())
-                && ["H", "M", "S", "m", "u", "n"].contains(&unit)
-        })
+    let named = headers.get(TIMEOUT).and_then(|value| value.to_str().ok());
+    match timeout(named) {
+        Some(named) => Some(named.saturating_sub(BEFORE_TONIC)),
+        None => method.unary.then_some(DEFAULT_DEADLINE),
+    }
 }
 
 async fn answer(
@@ -133,12 +128,14 @@ mod tests {
 
     #[rstest]
     #[case::unary(true, None, Some(DEFAULT_DEADLINE))]
-    #[case::unary_with_its_own(true, Some("5S"), None)]
+    #[case::unary_with_its_own(true, Some("5S"), Some(Duration::from_millis(4_995)))]
     #[case::unary_with_none_that_can_be_read(true, Some("soon"), Some(DEFAULT_DEADLINE))]
     #[case::unary_with_too_many_digits(true, Some("123456789S"), Some(DEFAULT_DEADLINE))]
     #[case::unary_with_an_empty_one(true, Some(""), Some(DEFAULT_DEADLINE))]
     #[case::stream(false, None, None)]
-    fn only_a_unary_rpc_without_a_deadline_gets_one(
+    #[case::stream_with_its_own(false, Some("5S"), Some(Duration::from_millis(4_995)))]
+    #[case::next_to_nothing(true, Some("1n"), Some(Duration::ZERO))]
+    fn a_caller_s_deadline_holds_and_a_unary_rpc_without_one_gets_one(
         #[case] unary: bool,
         #[case] timeout: Option<&'static str>,
         #[case] expected: Option<Duration>,

@@ -24,6 +24,7 @@ mod listener;
 mod methods;
 mod observe;
 mod problem;
+mod timeout;
 
 pub use access::Access;
 pub use callers::{Caller, Callers, token_sha256};
@@ -33,6 +34,7 @@ pub use config::{
 };
 pub use listener::{Listener, ServeError};
 pub use problem::{DOMAIN, metadata, problem, problem_later, reason, retry_after};
+pub use timeout::{TIMEOUT, timeout};
 
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,26 @@ async fn a_call_that_gets_no_answer_ends_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn the_server_says_that_the_deadline_is_over_and_not_that_somebody_cancelled() {
+    let served = Served::start(None).await;
+    // One that goes on waiting: of our own channel's clock and the server's either may be first.
+    let patient = reqwest::Client::builder().http2_prior_knowledge();
+    let answer = patient
+        .build()
+        .unwrap()
+        .post(format!("http://{}/test.Echo/Never", served.address))
+        .bearer_auth("service")
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "50m")
+        .send()
+        .await
+        .unwrap();
+    let status = Status::from_header_map(answer.headers()).unwrap();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_away_is_unavailable_and_found_again() {
     let served = Served::start(None).await;
     let (channel, address) = (served.channel("service"), served.address);

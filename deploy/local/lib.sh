@@ -255,6 +255,9 @@ stop_rabbitmq() {
 
 # --- Both ---------------------------------------------------------------------------------------
 
+# What this run started.
+STARTED=()
+
 # Starts what is missing; afterwards DATABASE_URL, AMQP_URL and RABBITMQ_MANAGEMENT_URL are exported.
 servers_up() {
     mkdir -p "$STATE"
@@ -270,10 +273,11 @@ servers_up() {
         unset DATABASE_URL AMQP_URL RABBITMQ_MANAGEMENT_URL
         servers_down
     fi
-    SERVERS_ARE_OURS=yes
-    [ -n "${DATABASE_URL:-}" ] || start_postgres
-    [ -n "${AMQP_URL:-}" ] || start_rabbitmq
+    [ -n "${DATABASE_URL:-}" ] || { STARTED+=(postgres) && start_postgres; }
+    [ -n "${AMQP_URL:-}" ] || { STARTED+=(rabbitmq) && start_rabbitmq; }
     export DATABASE_URL AMQP_URL RABBITMQ_MANAGEMENT_URL
+    # Servers that were given are the business of whoever gave them, here and in other runs.
+    [ ${#STARTED[@]} -gt 0 ] || return 0
     {
         echo "export DATABASE_URL=$DATABASE_URL"
         echo "export AMQP_URL=$AMQP_URL"
@@ -294,4 +298,10 @@ servers_down() {
 }
 
 # For `trap … EXIT`: stops only what this run started.
-servers_down_if_ours() { [ "${SERVERS_ARE_OURS:-no}" = no ] || servers_down; }
+servers_down_if_ours() {
+    local server
+    for server in "${STARTED[@]}"; do
+        "stop_$server"
+        rm -f "$STATE/env"
+    done
+}

@@ -107,7 +107,6 @@ async fn an_import_live_changes_and_bookings_together_never_exceed_googles_limit
         live[live.len() / 2],
         live.len()
     );
-    assert!(slowest < 10 * usual, "{slowest:?} instead of {usual:?}");
     cluster.finish().await;
 }
 

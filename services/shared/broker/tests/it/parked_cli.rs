@@ -48,9 +48,11 @@ async fn the_command_line_lists_shows_sends_again_and_drops() {
         "{shown}"
     );
     let shown = json(&scratch, &format!("parked show {id}")).await;
-    assert_eq!(
-        shown["body"]["link"],
-        "018f0000-0000-7000-8000-000000000000"
+    // Three are in hand at once: any of them may have been parked first.
+    let link = shown["body"]["link"].as_str().unwrap_or_default();
+    assert!(
+        link.starts_with("018f0000-0000-7000-8000-00000000000"),
+        "{shown}"
     );
 
     let drop = format!("parked drop {queue} {id} --operator ana");

@@ -28,7 +28,7 @@ async fn a_tenants_changes_are_heard_in_the_middle_of_another_ones_large_import(
         .with_every_push("polls would bring what is late")
         .start()
         .await;
-    let (quiet, _, crowd) = two_tenants(&cluster, 40).await;
+    let (quiet, _, crowd) = two_tenants(&cluster, 15).await;
 
     crowd.link(&cluster).await;
     eventually(SOON, "the import is under way", async || {

@@ -11,3 +11,7 @@ ALTER TABLE notification.webhook_objects
 -- Safe: a row for each object of a webhook, some ten thousand at most; and it finds none of them.
 CREATE INDEX webhook_objects_replay ON notification.webhook_objects (tenant_id, webhook_id)
     WHERE replay_to IS NOT NULL;
+
+-- Administrators are told of a webhook that was disabled.
+ALTER TABLE notification.mails
+    ADD COLUMN webhook_id uuid;                  -- of a mail about a webhook

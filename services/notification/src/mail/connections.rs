@@ -44,6 +44,7 @@ pub async fn note(
         Notice {
             kind,
             booking: None,
+            webhook: None,
             cause: None,
             several: false,
             dedup: format!("{}/{at}", kind.as_str()),

@@ -20,6 +20,7 @@ use super::{
     send::{Mailer, NotSent},
     store::{self, Outcome, Waiting},
     text::{self, Text, Told},
+    webhooks,
 };
 use crate::metrics::Metrics;
 
@@ -84,6 +85,7 @@ impl Mails {
             Some(kind @ (Kind::ConnectionLost | Kind::ConnectionActive)) => {
                 self.send_of_connection(post, kind, first).await
             }
+            Some(Kind::WebhookDisabled) => self.send_of_webhook(post, first).await,
             Some(kind) => self.send_of_bookings(post, kind, &waiting).await,
             None => self.done(&waiting, Outcome::Nobody).await,
         };
@@ -134,6 +136,30 @@ impl Mails {
         let outcome = match text {
             Some(text) if !people.is_empty() => post.send(mail, &people, &text).await?,
             _ => Outcome::Nobody,
+        };
+        self.done(mails, outcome).await
+    }
+
+    /// To the tenant's administrators, unless one of them has enabled the webhook meanwhile.
+    async fn send_of_webhook(&self, post: &Post, mail: &Waiting) -> Result<(), StillWaiting> {
+        let mails = std::slice::from_ref(mail);
+        let Some(webhook) = mail.webhook_id else {
+            return self.done(mails, Outcome::Nobody).await;
+        };
+        let facts = webhooks::facts(self.database.pool(), &mail.tenant_id, webhook);
+        let Some(facts) = self.database.answer::<_, sqlx::Error>(facts).await? else {
+            return self.done(mails, Outcome::Outdated).await;
+        };
+        let tenant = post.facts.connection(&mail.tenant_id).await;
+        let Some(tenant) = tenant.map_err(StillWaiting::Facts)? else {
+            return self.done(mails, Outcome::Nobody).await;
+        };
+        let people = recipients::of_connection(&tenant);
+        let text = text::of_webhook(&facts, &tenant.locale)?;
+        let outcome = if people.is_empty() {
+            Outcome::Nobody
+        } else {
+            post.send(mail, &people, &text).await?
         };
         self.done(mails, outcome).await
     }

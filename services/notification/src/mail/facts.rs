@@ -134,7 +134,7 @@ impl From<GetConnectionNoticeResponse> for ConnectionFacts {
 }
 
 /// What people wrote somewhere, without line ends and other characters that steer.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let spaced = text.replace(char::is_control, " ");
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,10 +1,11 @@
 //! Mails to people (B11): to the booker when a room is lost or a booking is refused, to the organiser when a
 //! booking is declined in Flexopus, to administrators when their connection to Google is lost and when it
-//! works again.
+//! works again, and when a webhook is disabled.
 //!
 //! ```text
 //! object.changed     -> log/append.rs -> notices.rs --.
 //! connection.changed -> connections.rs ---------------+-> store.rs (a row, and mail.due with the same commit)
+//! a webhook's last refusal -> webhooks.rs ------------'
 //! mail.due -> deliver.rs -> facts.rs asks booking-command -> recipients.rs -> text.rs -> send.rs
 //! ```
 //!
@@ -30,3 +31,4 @@ pub mod recipients;
 pub mod send;
 pub mod store;
 pub mod text;
+pub mod webhooks;

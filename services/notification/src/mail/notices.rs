@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use chrono::{DateTime, Utc};
 use roomsync_domain::{BookingId, BookingState, Cause};
 use roomsync_messages::{BookingSnapshot, ChangedItem, ObjectChanged};
+use uuid::Uuid;
 
 /// What a mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,16 +23,19 @@ pub enum Kind {
     ConnectionLost,
     /// It works again. To the same.
     ConnectionActive,
+    /// A webhook took nothing for days, or said farewell. To the same.
+    WebhookDisabled,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RoomLost,
         Self::BookingRefused,
         Self::BookingDeclined,
         Self::ConnectionLost,
         Self::ConnectionActive,
+        Self::WebhookDisabled,
     ];
 
     /// Its name in SQL, logs and metrics.
@@ -42,6 +46,7 @@ impl Kind {
             Self::BookingDeclined => "booking_declined",
             Self::ConnectionLost => "connection_lost",
             Self::ConnectionActive => "connection_active",
+            Self::WebhookDisabled => "webhook_disabled",
         }
     }
 
@@ -56,8 +61,10 @@ impl Kind {
 pub struct Notice {
     /// What it is about.
     pub kind: Kind,
-    /// The booking; of several, the one that starts first. None for a connection.
+    /// The booking; of several, the one that starts first.
     pub booking: Option<BookingId>,
+    /// The webhook.
+    pub webhook: Option<Uuid>,
     /// Why the booking ended.
     pub cause: Option<Cause>,
     /// It is about several dates of one series.
@@ -83,6 +90,7 @@ pub fn notices_of(change: &ObjectChanged) -> Vec<Notice> {
         let notice = Notice {
             kind,
             booking: Some(booking.id),
+            webhook: None,
             cause: Some(cause),
             several: false,
             dedup: dedup.clone(),

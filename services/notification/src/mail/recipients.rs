@@ -17,11 +17,11 @@ pub fn of_booking(kind: Kind, facts: &BookingFacts) -> Option<MailAddress> {
             let by = person(&facts.declined_by_mail);
             (by.as_ref() != Some(&organizer)).then_some(organizer)
         }
-        Kind::ConnectionLost | Kind::ConnectionActive => None,
+        Kind::ConnectionLost | Kind::ConnectionActive | Kind::WebhookDisabled => None,
     }
 }
 
-/// Whom a mail about a connection goes to, each once.
+/// Whom a mail about a connection or a webhook goes to, each once.
 pub fn of_connection(facts: &ConnectionFacts) -> Vec<MailAddress> {
     let mut people: Vec<_> = facts
         .administrators

@@ -26,6 +26,8 @@ pub struct Waiting {
     pub kind: String,
     /// The booking it is about.
     pub booking_id: Option<Uuid>,
+    /// The webhook it is about.
+    pub webhook_id: Option<Uuid>,
     /// Why that ended, by name.
     pub cause: Option<String>,
     /// About several dates of one series.
@@ -86,9 +88,13 @@ pub async fn add(
         let added = sqlx::query_scalar!(
             "-- notification.mails.add
             INSERT INTO notification.mails (
-                tenant_id, kind, booking_id, cause, several, dedup, object_id, told_with, gathers_until
+                tenant_id, kind, booking_id, webhook_id, cause, several, dedup,
+                object_id, told_with, gathers_until
             )
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, CASE WHEN $9 THEN now() + $10::interval END)
+            VALUES (
+                $1, $2, $3, $11, $4, $5, $6, $7, $8,
+                CASE WHEN $9 THEN now() + $10::interval END
+            )
             ON CONFLICT (tenant_id, dedup) DO NOTHING
             RETURNING mail_id",
             tenant.as_str(),
@@ -101,6 +107,7 @@ pub async fn add(
             joins,
             gathers,
             interval(gather),
+            notice.webhook,
         )
         .fetch_optional(&mut *tx)
         .await?;
@@ -172,7 +179,7 @@ pub async fn waiting(
     sqlx::query_as!(
         Waiting,
         r#"-- notification.mails.waiting
-        SELECT mail_id, tenant_id, kind, booking_id, cause, several,
+        SELECT mail_id, tenant_id, kind, booking_id, webhook_id, cause, several,
             created_at + $2 < now() AS "is_late!", now() AS "now!"
         FROM notification.mails
         WHERE (mail_id = $1 OR told_with = $1) AND done_at IS NULL

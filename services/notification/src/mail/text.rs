@@ -17,6 +17,7 @@ use super::{
     facts::{BookingFacts, ConnectionFacts},
     language::Language,
     notices::Kind,
+    webhooks::WebhookFacts,
 };
 
 /// A mail without its addresses.
@@ -85,6 +86,10 @@ enum Written<'a> {
     ConnectionActiveDe { it: &'a ConnectionFacts },
     #[template(path = "mail/connection_active.en.txt")]
     ConnectionActiveEn { it: &'a ConnectionFacts },
+    #[template(path = "mail/webhook_disabled.de.txt")]
+    WebhookDisabledDe { it: &'a WebhookFacts },
+    #[template(path = "mail/webhook_disabled.en.txt")]
+    WebhookDisabledEn { it: &'a WebhookFacts },
 }
 
 /// What a mail says about one booking.
@@ -134,7 +139,7 @@ pub fn of_bookings(
         (Kind::BookingRefused, English) => Written::BookingRefusedEn { it },
         (Kind::BookingDeclined, German) => Written::BookingDeclinedDe { it },
         (Kind::BookingDeclined, English) => Written::BookingDeclinedEn { it },
-        (Kind::ConnectionLost | Kind::ConnectionActive, _) => return None,
+        (Kind::ConnectionLost | Kind::ConnectionActive | Kind::WebhookDisabled, _) => return None,
     };
     Some(read(&written))
 }
@@ -148,9 +153,20 @@ pub fn of_connection(kind: Kind, it: &ConnectionFacts) -> Option<Result<Text, as
         (Kind::ConnectionLost, English) => Written::ConnectionLostEn { it },
         (Kind::ConnectionActive, German) => Written::ConnectionActiveDe { it },
         (Kind::ConnectionActive, English) => Written::ConnectionActiveEn { it },
-        (Kind::RoomLost | Kind::BookingRefused | Kind::BookingDeclined, _) => return None,
+        (
+            Kind::RoomLost | Kind::BookingRefused | Kind::BookingDeclined | Kind::WebhookDisabled,
+            _,
+        ) => return None,
     };
     Some(read(&written))
+}
+
+/// A mail about a webhook that was disabled, in the language of whoever reads it.
+pub fn of_webhook(it: &WebhookFacts, locale: &str) -> Result<Text, askama::Error> {
+    read(&match Language::of(locale) {
+        Language::German => Written::WebhookDisabledDe { it },
+        Language::English => Written::WebhookDisabledEn { it },
+    })
 }
 
 fn read(written: &Written<'_>) -> Result<Text, askama::Error> {

@@ -22,9 +22,9 @@ use super::{
     send::{Refusal, Request, Sender},
     signing,
     slots::{Full, Pace, Slots},
-    store,
+    store::{self, Disabled},
 };
-use crate::{config::WebhooksConfig, metrics::Metrics};
+use crate::{config::WebhooksConfig, mail, metrics::Metrics};
 
 /// What a lease has over the time of a request: for the statements around it.
 const LEASE_SLACK: Duration = Duration::from_secs(30);
@@ -243,15 +243,11 @@ impl Deliveries {
         refusal: Refusal,
     ) -> Result<End, sqlx::Error> {
         self.metrics.webhook_refused(refusal);
-        let (pool, tenant) = (self.database.pool(), message.tenant.as_str());
-        let disable_after = self.config.disable_after;
-        let url = &due.letter.url;
-        let told = store::failed(pool, tenant, message.webhook, url, refusal, disable_after);
-        let disabled: Option<_> = self.database.answer::<_, sqlx::Error>(told).await?;
-        if let Some(because) = &disabled {
+        let disabled = self.note_failure(message, &due.letter.url, refusal).await?;
+        if let Some(Disabled { because, .. }) = &disabled {
             self.metrics.webhook_disabled(because);
             tracing::warn!(
-                tenant,
+                tenant = %message.tenant,
                 webhook = %message.webhook,
                 because,
                 answered = refusal.word(),
@@ -300,6 +296,30 @@ impl Deliveries {
                 after: refusal.pause(),
             },
         })
+    }
+
+    /// Of the webhook. Whoever disables it has its administrators told, with the same commit.
+    async fn note_failure(
+        &self,
+        message: &DeliveryDue,
+        url: &str,
+        refusal: Refusal,
+    ) -> Result<Option<Disabled>, sqlx::Error> {
+        let (tenant, webhook) = (&message.tenant, message.webhook);
+        let after = self.config.disable_after;
+        self.database
+            .tx("webhook_failed", |tx| {
+                Box::pin(async move {
+                    let told =
+                        store::failed(&mut **tx, tenant.as_str(), webhook, url, refusal, after);
+                    let disabled = told.await?;
+                    if let Some(disabled) = &disabled {
+                        mail::webhooks::is_disabled(tx, tenant, webhook, disabled.at).await?;
+                    }
+                    Ok::<_, sqlx::Error>(disabled)
+                })
+            })
+            .await
     }
 
     async fn go_on_later(&self, message: &DeliveryDue, lease: Uuid) -> Result<(), sqlx::Error> {

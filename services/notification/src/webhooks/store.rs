@@ -232,7 +232,7 @@ pub async fn succeeded(
 /// A request to this address was not. One that was answered with 410 is the last; one that was told when
 /// to come back is, for every object, the last until then; and one before which nothing was taken for
 /// `disable_after` is the last, too. What an address said that the webhook no longer has does not matter.
-/// Answers why it is disabled from now on, if it is.
+/// Answers why and since when it is disabled, if it is so by this.
 ///
 /// Failing begins with the first failure after the last success. It ends with a success, with a person's word,
 /// or when nothing waits any more (`dead::forget_recovered`).
@@ -243,8 +243,8 @@ pub async fn failed(
     url: &str,
     refusal: Refusal,
     disable_after: Duration,
-) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Option<Disabled>, sqlx::Error> {
+    let row = sqlx::query!(
         "-- notification.webhooks.failed
         WITH before AS (
             SELECT enabled,
@@ -274,7 +274,7 @@ pub async fn failed(
             paused_until = greatest(paused_until, now() + $5::interval)
         FROM verdict v
         WHERE h.tenant_id = $1 AND h.webhook_id = $2
-        RETURNING v.because",
+        RETURNING v.because, h.disabled_at",
         tenant,
         webhook,
         refusal.word(),
@@ -284,8 +284,20 @@ pub async fn failed(
         interval(disable_after),
     )
     .fetch_optional(db)
-    .await
-    .map(Option::flatten)
+    .await?;
+    Ok(row.and_then(|row| {
+        let (because, at) = row.because.zip(row.disabled_at)?;
+        Some(Disabled { because, at })
+    }))
+}
+
+/// A webhook that nothing is sent to until a person enables it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// `GONE` or `NOT_TAKING`.
+    pub because: String,
+    /// Since when.
+    pub at: DateTime<Utc>,
 }
 
 /// A secret as it is stored.

@@ -6,10 +6,11 @@ use std::{fs, path::Path};
 use chrono_tz::Tz;
 use roomsync_domain::Cause;
 
-use super::{Text, Told, of_bookings, of_connection};
+use super::{Text, Told, of_bookings, of_connection, of_webhook};
 use crate::mail::{
     facts::{BookingFacts, ConnectionFacts},
     notices::Kind,
+    webhooks::WebhookFacts,
 };
 
 pub(in crate::mail) fn booking_facts() -> BookingFacts {
@@ -200,11 +201,28 @@ fn what_is_not_there_leaves_no_trace() {
     assert!(!body.contains("\n\n\n"), "{body}");
 }
 
+#[rstest::rstest]
+#[case("GONE")]
+#[case("NOT_TAKING")]
+#[case("OF_A_LATER_VERSION")]
+fn a_mail_about_a_disabled_webhook_says(#[case] because: &str, #[values("de", "en")] locale: &str) {
+    let facts = WebhookFacts {
+        name: "Rooms <1>".to_owned(),
+        host: "hooks.example.com".to_owned(),
+        because: because.to_owned(),
+    };
+    let text = of_webhook(&facts, locale).unwrap();
+    let because = because.to_lowercase();
+    assert_golden(&format!("webhook_disabled.{because}.{locale}"), &text);
+}
+
 #[test]
-fn a_kind_is_about_a_booking_or_about_a_connection() {
+fn a_kind_is_about_a_booking_or_a_connection_or_a_webhook() {
     for kind in Kind::ALL {
         let about_booking = of_booking(kind, &booking_facts(), None, false).is_some();
         let about_connection = of_connection(kind, &connection_facts()).is_some();
-        assert_ne!(about_booking, about_connection, "{kind:?}");
+        let about_webhook = kind == Kind::WebhookDisabled;
+        let about = [about_booking, about_connection, about_webhook];
+        assert_eq!(about.iter().filter(|it| **it).count(), 1, "{kind:?}");
     }
 }

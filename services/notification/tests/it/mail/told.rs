@@ -283,3 +283,59 @@ async fn old_mails_are_forgotten(pool: PgPool) {
         .unwrap();
     assert_eq!(left, world.due().await[3..]);
 }
+
+/// Of a webhook that nothing is sent to any more (B14).
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn administrators_are_told_of_a_webhook_that_is_disabled_unless_it_is_enabled_again(
+    pool: PgPool,
+) {
+    let world = World::new(&pool).await;
+    world.connection("active", 1).await;
+    let webhook = Uuid::new_v4();
+    sqlx::query(
+        "INSERT INTO notification.webhooks (
+            tenant_id, webhook_id, name, url, enabled, disabled_because, secret, sealed_with
+        )
+        VALUES ($1, $2, 'Rooms', 'https://hooks.example.com/secret?token=1', false, 'NOT_TAKING', '', 'a')",
+    )
+    .bind(TENANT)
+    .bind(webhook)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let disabled_at = async |at: &str| {
+        let (tenant, at) = (TENANT.parse().unwrap(), at.parse().unwrap());
+        let (tenant, at) = (&tenant, &at);
+        for _ in 0..2 {
+            let told = world.database.tx("disabled", |tx| {
+                Box::pin(async move {
+                    notification::mail::webhooks::is_disabled(tx, tenant, webhook, *at).await
+                })
+            });
+            told.await.unwrap();
+        }
+        world.due().await.pop().unwrap()
+    };
+
+    let id = disabled_at("2026-03-01T09:00:00Z").await;
+    world.handle(id).await.unwrap();
+    world.handle(id).await.unwrap();
+    let mails = world.server.taken();
+    let to: Vec<_> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["it@example.com", "old@example.com"]);
+    assert_eq!(mails[0].subject, "Webhook \"Rooms\" is disabled");
+    assert!(
+        mails[0].body.contains("hooks.example.com") && !mails[0].body.contains("secret"),
+        "{mails:?}"
+    );
+    assert_eq!(world.outcome(id).await.as_deref(), Some("sent"));
+
+    sqlx::query("UPDATE notification.webhooks SET enabled = true")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let id = disabled_at("2026-03-09T09:00:00Z").await;
+    world.handle(id).await.unwrap();
+    assert_eq!(world.outcome(id).await.as_deref(), Some("outdated"));
+    assert_eq!(world.server.taken().len(), 2, "nobody is told again");
+}

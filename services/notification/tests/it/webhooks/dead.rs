@@ -51,6 +51,8 @@ async fn a_webhook_that_took_nothing_for_days_is_disabled_by_its_next_refusal(po
         (shown.last_failure.as_str(), shown.objects_behind),
         ("HTTP_500", 1)
     );
+    let told = ("webhook_disabled".to_owned(), world.webhook.parse().ok());
+    assert_eq!(world.mails().await, [told], "to the administrators, once");
     append(&world.database, &change("a", 3)).await;
     world.sweep(&["a"]).await;
     assert!(world.outbox().await.is_empty(), "nothing is tried any more");
@@ -91,6 +93,7 @@ async fn one_that_takes_the_last_try_goes_on(pool: PgPool) {
     let message = world.outbox().await.remove(0);
     world.handle(&message).await.unwrap_err();
     assert!(world.shown().await.enabled, "it has failed since now");
+    assert!(world.mails().await.is_empty());
 }
 
 #[sqlx::test(migrator = "notification::MIGRATOR")]

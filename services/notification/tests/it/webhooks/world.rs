@@ -157,19 +157,33 @@ impl World {
         got.into_iter().map(|it| (it.object, it.version)).collect()
     }
 
-    /// Takes what the outbox has.
+    /// Takes what the outbox has of deliveries.
     pub(crate) async fn outbox(&self) -> Vec<(Uuid, DeliveryDue)> {
-        let taken: Vec<(i64, Uuid, Json<DeliveryDue>)> =
-            sqlx::query_as("DELETE FROM notification.outbox RETURNING position, message_id, body")
-                .fetch_all(self.database.pool())
-                .await
-                .unwrap();
-        let mut taken = taken;
+        let mut taken: Vec<(i64, Uuid, Json<DeliveryDue>)> = sqlx::query_as(
+            "DELETE FROM notification.outbox WHERE message_type = 'delivery.due'
+            RETURNING position, message_id, body",
+        )
+        .fetch_all(self.database.pool())
+        .await
+        .unwrap();
         taken.sort_by_key(|(position, ..)| *position);
         taken
             .into_iter()
             .map(|(_, id, body)| (id, body.0))
             .collect()
+    }
+
+    /// Which mails wait about webhooks: all have messages.
+    pub(crate) async fn mails(&self) -> Vec<(String, Option<Uuid>)> {
+        sqlx::query_as(
+            "SELECT kind, webhook_id
+            FROM notification.mails m
+            JOIN notification.outbox o ON o.body ->> 'id' = m.mail_id::text
+            ORDER BY m.created_at",
+        )
+        .fetch_all(self.database.pool())
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn handle(&self, message: &(Uuid, DeliveryDue)) -> Result<(), Failure> {

@@ -49,9 +49,9 @@ async fn the_command_line_lists_shows_sends_again_and_drops() {
     );
     let shown = json(&scratch, &format!("parked show {id}")).await;
     // Three are in hand at once: any of them may have been parked first.
-    let link = shown["body"]["link"].as_str().unwrap_or_default();
+    let body = shown["body"]["link"].as_str().unwrap_or_default();
     assert!(
-        link.starts_with("018f0000-0000-7000-8000-00000000000"),
+        body.starts_with("018f0000-0000-7000-8000-00000000000"),
         "{shown}"
     );
 

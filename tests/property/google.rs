@@ -109,12 +109,16 @@ impl<'a> Google<'a> {
         let organizer = self.control.user(&made.organizer);
         match *edit {
             Edit::Shift { hours } => {
-                let (start, end) = times(&organizer.event(id)?);
+                let Some((start, end)) = times(&organizer.event(id)?) else {
+                    return Ok(());
+                };
                 let start = moved(start, TimeDelta::hours(hours));
                 organizer.move_event(id, start, moved(end, TimeDelta::hours(hours)))
             }
             Edit::MoveTo(slot) => {
-                let (start, end) = times(&organizer.event(id)?);
+                let Some((start, end)) = times(&organizer.event(id)?) else {
+                    return Ok(());
+                };
                 if let (Some(from), Some(to)) = (instant(&start), instant(&end)) {
                     let begin = at(slot);
                     let keep = |when: &When, instant| When {
@@ -129,7 +133,9 @@ impl<'a> Google<'a> {
                 }
             }
             Edit::Resize { quarters } => {
-                let (start, end) = times(&organizer.event(id)?);
+                let Some((start, end)) = times(&organizer.event(id)?) else {
+                    return Ok(());
+                };
                 let Some(from) = instant(&start) else {
                     return organizer.move_event(id, start, moved(end, TimeDelta::days(1)));
                 };
@@ -186,7 +192,9 @@ impl<'a> Google<'a> {
                     return Ok(());
                 };
                 let mut changes = json!({});
-                let (start, end) = times(&date);
+                let Some((start, end)) = times(&date) else {
+                    return Ok(());
+                };
                 if hours != 0 && instant(&start).is_some() {
                     let later = TimeDelta::hours(hours);
                     changes = json!({ "start": moved(start, later), "end": moved(end, later) });
@@ -312,11 +320,10 @@ fn event(slot: Slot, kind: &Kind) -> NewEvent {
     .titled("A meeting")
 }
 
-fn times(event: &Value) -> (When, When) {
-    let time = |at: &Value| {
-        serde_json::from_value(at.clone()).unwrap_or_else(|error| panic!("no time {at}: {error}"))
-    };
-    (time(&event["start"]), time(&event["end"]))
+/// From when to when; a cancelled event may not say, and nobody can move it.
+fn times(event: &Value) -> Option<(When, When)> {
+    let time = |at: &Value| serde_json::from_value(at.clone()).ok();
+    Some((time(&event["start"])?, time(&event["end"])?))
 }
 
 fn instant(when: &When) -> Option<DateTime<Utc>> {

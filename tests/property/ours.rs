@@ -204,7 +204,7 @@ impl House {
         }
         let mirrored = self.mirrored(linked).await;
         for linked in linked {
-            strangers(linked, &mirrored, &mut why);
+            self.strangers(linked, &mirrored, &mut why);
             self.booked_twice(linked, google, &ours, &mut why);
         }
         why
@@ -259,16 +259,21 @@ impl House {
             }
         }
     }
-}
 
-/// Events with our mark that no booking explains. Of one that somebody made a series, all dates have one.
-fn strangers(linked: &Linked, mirrored: &BTreeSet<String>, why: &mut String) {
-    for event in linked.room.events().unwrap_or_default() {
-        let id = event["id"].as_str().unwrap_or_default();
-        let said = event["extendedProperties"]["shared"]["flexopus"].as_str();
-        let made_here = said.is_some_and(|said| said.replace('-', "").contains(id));
-        if made_here && !mirrored.contains(id) {
-            let _ = writeln!(why, "{}: no booking has {event}", linked.object);
+    /// Events with our mark that no booking explains. Of one that somebody made a series, all dates have one, and a
+    /// series without a date has none.
+    fn strangers(&self, linked: &Linked, mirrored: &BTreeSet<String>, why: &mut String) {
+        let room = linked.room.mail();
+        let dates = self.truth.occurrences(self.cluster.google(), room);
+        for event in linked.room.events().unwrap_or_default() {
+            let id = event["id"].as_str().unwrap_or_default();
+            let said = event["extendedProperties"]["shared"]["flexopus"].as_str();
+            let made_here = said.is_some_and(|said| said.replace('-', "").contains(id));
+            let is_empty = event["recurrence"].is_array()
+                && dates.iter().all(|date| date["recurringEventId"] != id);
+            if made_here && !is_empty && !mirrored.contains(id) {
+                let _ = writeln!(why, "{}: no booking has {event}", linked.object);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //! on a table that may be big is made `CONCURRENTLY`, in a file of its own that begins with
 //! `-- no-transaction`, as sqlx wants it.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// The last migration of each service in the first release: on an empty database everything is safe.
 const FIRST_RELEASE: [(&str, u32); 3] = [
@@ -109,6 +109,16 @@ fn findings(sql: &str) -> Vec<String> {
         findings
             .push("CONCURRENTLY: alone in a file that begins with `-- no-transaction`".to_owned());
     }
+    let altered: BTreeSet<_> = statements
+        .iter()
+        .filter_map(|it| it.text.strip_prefix("ALTER TABLE "))
+        .filter_map(|rest| rest.split(' ').next())
+        .filter(|table| !new_tables.iter().any(|it| it == table))
+        .collect();
+    if altered.len() > 1 {
+        // A file is one transaction: it would wait for one table while it holds another.
+        findings.push("several tables: each in a file of its own".to_owned());
+    }
     findings
 }
 
@@ -151,6 +161,7 @@ fn what_would_hurt_is_found() {
         "-- everything anew\nUPDATE s.t SET b = 0;",
         "LOCK TABLE s.t;",
         "CREATE TABLE s.u (a text); CREATE INDEX a ON s.t (b);",
+        "ALTER TABLE s.t ADD COLUMN b text; ALTER TABLE s.u ADD COLUMN b text;",
     ] {
         assert_eq!(findings(sql).len(), 1, "{sql}");
     }

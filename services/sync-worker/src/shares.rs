@@ -7,8 +7,8 @@
 //! remembered here, its message is done with, and its own tenant's hands take it up, one after the other.
 //!
 //! What is remembered may be lost with the process, as a hint may: the calendar's row is dirty, and the
-//! sweep finds it. Live looks and the background's have hands of their own, so that a tenant's import does
-//! not hold up its own changes either.
+//! sweep finds it. Live looks and the background's have hands of their own ([`Pools`]), so that imports do
+//! not hold up changes, nor a tenant's import its own.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,9 +19,32 @@ use roomsync_domain::{CalendarId, TenantId};
 
 use crate::access::Lane;
 
-type Key = (TenantId, Lane);
-
 /// The hands of this process.
+#[derive(Debug, Clone)]
+pub(crate) struct Pools {
+    live: Shares,
+    background: Shares,
+}
+
+impl Pools {
+    /// So many hands for each kind of look.
+    pub(crate) fn new(all: usize) -> Self {
+        Self {
+            live: Shares::new(all),
+            background: Shares::new(all),
+        }
+    }
+
+    /// The hands for looks of this kind.
+    pub(crate) fn of(&self, lane: Lane) -> &Shares {
+        match lane {
+            Lane::Live => &self.live,
+            Lane::Background => &self.background,
+        }
+    }
+}
+
+/// The hands for looks of one kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Shares(Arc<Mutex<Hands>>);
 
@@ -29,7 +52,7 @@ pub(crate) struct Shares(Arc<Mutex<Hands>>);
 struct Hands {
     all: usize,
     busy: usize,
-    of: HashMap<Key, Tenant>,
+    of: HashMap<TenantId, Tenant>,
 }
 
 #[derive(Debug, Default)]
@@ -43,13 +66,13 @@ struct Tenant {
 #[derive(Debug)]
 pub(crate) struct Hand {
     shares: Shares,
-    key: Key,
+    tenant: TenantId,
     given_back: bool,
 }
 
 impl Shares {
     /// So many hands in all.
-    pub(crate) fn new(all: usize) -> Self {
+    fn new(all: usize) -> Self {
         Self(Arc::new(Mutex::new(Hands {
             all,
             busy: 0,
@@ -58,11 +81,10 @@ impl Shares {
     }
 
     /// A hand for a calendar; `None`: its tenant has its share, and one of its hands takes it up later.
-    pub(crate) fn take(&self, tenant: &TenantId, lane: Lane, calendar: CalendarId) -> Option<Hand> {
-        let key = (tenant.clone(), lane);
+    pub(crate) fn take(&self, tenant: &TenantId, calendar: CalendarId) -> Option<Hand> {
         let hands = &mut *self.lock();
         let free = hands.all.saturating_sub(hands.busy);
-        let of = hands.of.entry(key.clone()).or_default();
+        let of = hands.of.entry(tenant.clone()).or_default();
         if of.busy > 0 && of.busy >= free {
             if of.known.insert(calendar) {
                 of.waiting.push_back(calendar);
@@ -73,7 +95,7 @@ impl Shares {
         hands.busy += 1;
         Some(Hand {
             shares: self.clone(),
-            key,
+            tenant: tenant.clone(),
             given_back: false,
         })
     }
@@ -89,7 +111,7 @@ impl Hand {
     pub(crate) fn next(mut self) -> Option<(Self, CalendarId)> {
         let shares = self.shares.clone();
         let mut hands = shares.lock();
-        let waiting = hands.of.get_mut(&self.key).and_then(|of| {
+        let waiting = hands.of.get_mut(&self.tenant).and_then(|of| {
             let calendar = of.waiting.pop_front()?;
             of.known.remove(&calendar);
             Some(calendar)
@@ -97,20 +119,20 @@ impl Hand {
         if let Some(calendar) = waiting {
             return Some((self, calendar));
         }
-        hands.give_back(&self.key);
+        hands.give_back(&self.tenant);
         self.given_back = true;
         None
     }
 }
 
 impl Hands {
-    fn give_back(&mut self, key: &Key) {
+    fn give_back(&mut self, tenant: &TenantId) {
         self.busy -= 1;
-        if let Some(of) = self.of.get_mut(key) {
+        if let Some(of) = self.of.get_mut(tenant) {
             of.busy -= 1;
             // Only a panic or a shutdown gives back the last hand while something waits: the sweep finds it.
             if of.busy == 0 {
-                self.of.remove(key);
+                self.of.remove(tenant);
             }
         }
     }
@@ -119,7 +141,7 @@ impl Hands {
 impl Drop for Hand {
     fn drop(&mut self) {
         if !self.given_back {
-            self.shares.lock().give_back(&self.key);
+            self.shares.lock().give_back(&self.tenant);
         }
     }
 }
@@ -134,7 +156,7 @@ mod tests {
 
     /// As many hands as a tenant can have now, with a calendar each.
     fn all_of(shares: &Shares, of: usize) -> Vec<Hand> {
-        std::iter::from_fn(|| shares.take(&tenant(of), Lane::Live, CalendarId::new())).collect()
+        std::iter::from_fn(|| shares.take(&tenant(of), CalendarId::new())).collect()
     }
 
     #[test]
@@ -147,22 +169,18 @@ mod tests {
     }
 
     #[test]
-    fn an_import_leaves_its_own_tenants_live_looks_their_hands() {
-        let shares = Shares::new(32);
-        let background = |id| shares.take(&tenant(0), Lane::Background, id);
-        let import: Vec<_> = std::iter::from_fn(|| background(CalendarId::new())).collect();
-        assert_eq!(import.len(), 16);
-        assert!(
-            shares
-                .take(&tenant(0), Lane::Live, CalendarId::new())
-                .is_some()
-        );
+    fn the_imports_of_many_tenants_leave_live_looks_their_hands() {
+        let pools = Pools::new(32);
+        let background = pools.of(Lane::Background);
+        let imports: Vec<_> = (0..6).map(|of| all_of(background, of)).collect();
+        assert_eq!(imports.iter().map(Vec::len).sum::<usize>(), 32);
+        assert_eq!(all_of(pools.of(Lane::Live), 0).len(), 16);
     }
 
     #[test]
     fn what_gets_no_hand_is_taken_up_once_in_order_by_its_own_tenants_hands() {
         let shares = Shares::new(2);
-        let take = |of, calendar| shares.take(&tenant(of), Lane::Live, calendar);
+        let take = |of, calendar| shares.take(&tenant(of), calendar);
         let hand = take(0, CalendarId::new()).unwrap();
         let waiting = [CalendarId::new(), CalendarId::new()];
         for calendar in waiting.into_iter().chain(waiting) {
@@ -180,7 +198,7 @@ mod tests {
     #[test]
     fn a_hand_that_is_free_again_can_be_taken() {
         let shares = Shares::new(2);
-        drop(shares.take(&tenant(0), Lane::Live, CalendarId::new()));
+        drop(shares.take(&tenant(0), CalendarId::new()));
         assert_eq!(shares.lock().busy, 0);
         assert!(
             shares.lock().of.is_empty(),

@@ -23,7 +23,7 @@ impl Handler<GoogleWriteRequested> for Consumer {
         let GoogleWriteRequested { tenant, booking } = message;
         let Some(_hand) = self.shares.take(&tenant) else {
             let cause = anyhow::anyhow!("other writes of the tenant come first");
-            return Err(Failure::retry_after(cause, AFTER_OTHERS));
+            return Err(Failure::not_now(cause, AFTER_OTHERS));
         };
         match self.writer.bring(&tenant, booking).await {
             Ok(_) => Ok(()),

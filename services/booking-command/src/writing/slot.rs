@@ -17,7 +17,8 @@ const MOST_PAGES: usize = 20;
 
 impl Writer {
     /// The events of a room within a window: our own errors, and Google's faults, outside; what Google said
-    /// within.
+    /// within. A read, also where it is for a write: the write may be somebody else's than whose calls of that
+    /// kind rest.
     pub(crate) async fn slot(
         &self,
         connection: &Connection,
@@ -35,7 +36,7 @@ impl Writer {
             let (google, asked) = (self.lender.google(), &query);
             let call =
                 |access, _| async move { google.list_events(&access, room.as_str(), asked).await };
-            let page = match self.lender.call(connection, Purpose::Rooms, call).await? {
+            let page = match self.lender.look(connection, Purpose::Rooms, call).await? {
                 Ok(page) => page,
                 Err(error) => return Ok(Err(error)),
             };

@@ -58,6 +58,9 @@ pub enum StillWaiting {
     /// The mail server does not take it now.
     #[error(transparent)]
     NotSent(#[from] NotSent),
+    /// A later version's: a replica that knows it will send it.
+    #[error("a mail of a kind that this version does not know")]
+    UnknownKind,
     /// A template that does not render: it would not have been built.
     #[error("failed to write a mail")]
     Text(#[from] askama::Error),
@@ -87,7 +90,7 @@ impl Mails {
             }
             Some(Kind::WebhookDisabled) => self.send_of_webhook(post, first).await,
             Some(kind) => self.send_of_bookings(post, kind, &waiting).await,
-            None => self.done(&waiting, Outcome::Nobody).await,
+            None => Err(StillWaiting::UnknownKind),
         };
         match sent {
             Err(error) if first.is_late => {

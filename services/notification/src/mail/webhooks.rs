@@ -37,7 +37,7 @@ pub async fn is_disabled(
     super::store::add(tx, tenant, None, &[notice], now).await
 }
 
-/// What there is to say; nothing of a webhook that is gone, or enabled again.
+/// What there is to say; nothing of a webhook that is gone, enabled again, or disabled by a person since.
 pub async fn facts(
     db: impl PgExecutor<'_>,
     tenant: &str,
@@ -47,7 +47,10 @@ pub async fn facts(
         "-- notification.webhooks.why_disabled
         SELECT name, url, disabled_because
         FROM notification.webhooks
-        WHERE tenant_id = $1 AND webhook_id = $2 AND NOT enabled AND disabled_because <> ''",
+        WHERE tenant_id = $1
+            AND webhook_id = $2
+            AND NOT enabled
+            AND disabled_because NOT IN ('', 'REQUESTED')",
         tenant,
         webhook,
     )

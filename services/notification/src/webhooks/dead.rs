@@ -57,16 +57,24 @@ pub async fn try_once_more(
 pub async fn forget_recovered(db: impl PgExecutor<'_>) -> Result<u64, sqlx::Error> {
     let done = sqlx::query!(
         "-- notification.webhooks.forget_recovered
+        WITH recovered AS (
+            SELECT h.tenant_id, h.webhook_id
+            FROM notification.webhooks h
+            WHERE h.failing_since IS NOT NULL
+                AND NOT EXISTS (
+                    SELECT
+                    FROM notification.webhook_objects w
+                    JOIN notification.objects o USING (tenant_id, object_id)
+                    WHERE w.tenant_id = h.tenant_id AND w.webhook_id = h.webhook_id
+                        AND o.last_version > w.delivered_version
+                )
+            ORDER BY h.tenant_id, h.webhook_id
+            FOR UPDATE OF h SKIP LOCKED
+        )
         UPDATE notification.webhooks h
         SET failing_since = NULL
-        WHERE h.failing_since IS NOT NULL
-            AND NOT EXISTS (
-                SELECT
-                FROM notification.webhook_objects w
-                JOIN notification.objects o USING (tenant_id, object_id)
-                WHERE w.tenant_id = h.tenant_id AND w.webhook_id = h.webhook_id
-                    AND o.last_version > w.delivered_version
-            )",
+        FROM recovered r
+        WHERE h.tenant_id = r.tenant_id AND h.webhook_id = r.webhook_id",
     )
     .execute(db)
     .await?;

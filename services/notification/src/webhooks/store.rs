@@ -147,8 +147,16 @@ pub async fn update(
             paused_until = CASE WHEN $5 OR $4 IS NOT NULL THEN NULL ELSE paused_until END,
             last_failure = CASE WHEN $5 THEN '' ELSE last_failure END,
             failing_since = CASE WHEN $5 OR $4 IS NOT NULL THEN NULL ELSE failing_since END,
-            disabled_at = CASE WHEN NOT $5 AND enabled THEN now() ELSE disabled_at END,
-            disabled_because = CASE WHEN NOT $5 AND enabled THEN 'REQUESTED' ELSE disabled_because END
+            disabled_at = CASE
+                WHEN $5 THEN NULL
+                WHEN NOT $5 AND enabled THEN now()
+                ELSE disabled_at
+            END,
+            disabled_because = CASE
+                WHEN $5 THEN ''
+                WHEN NOT $5 AND enabled THEN 'REQUESTED'
+                ELSE disabled_because
+            END
         WHERE tenant_id = $1 AND webhook_id = $2",
         tenant,
         webhook,

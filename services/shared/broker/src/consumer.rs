@@ -130,6 +130,7 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
             () = session.lost.cancelled() => return Ok(()),
             subscribed = self.subscribe(session, spec) => subscribed?,
         };
+        let mut is_first = true;
         loop {
             let delivery = tokio::select! {
                 biased;
@@ -152,11 +153,11 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
                 return Ok(());
             };
             let worker = self.worker.clone();
-            match self.patience {
-                Some(patience) => {
-                    hands.spawn(async move { worker.once(amqp, patience).await });
-                }
-                None => worker.until_done(amqp, &session.lost).await,
+            if let Some(patience) = self.patience {
+                hands.spawn(async move { worker.once(amqp, patience).await });
+            } else {
+                let is_first = std::mem::take(&mut is_first);
+                worker.until_done(amqp, &session.lost, is_first).await;
             }
         }
     }
@@ -228,9 +229,12 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
     }
 
     /// As many attempts as it takes, in place; only a handler that panics again and again is given up.
-    async fn until_done(&self, amqp: Amqp, lost: &CancellationToken) {
+    ///
+    /// `is_first` on its channel: when a connection closes, only that one had been begun. Those behind it were
+    /// merely in hand, and are handled however often that happened.
+    async fn until_done(&self, amqp: Amqp, lost: &CancellationToken, is_first: bool) {
         let mut incoming = Incoming::read(&amqp.properties);
-        if let Some(failure) = Settler::went_unanswered(&incoming) {
+        if is_first && let Some(failure) = Settler::went_unanswered(&incoming) {
             return self.settler.renew(&amqp, &incoming, &failure).await;
         }
         let (id, message) = match message::<M>(&amqp) {
@@ -244,7 +248,7 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
             let result = self.handle(message.clone(), &delivery, &incoming).await;
             let outcome = match &result {
                 Ok(()) => "done",
-                Err(Failure::Retry { .. }) => "retried",
+                Err(Failure::Retry { .. } | Failure::NotNow { .. }) => "retried",
                 Err(Failure::Reject { .. }) => "rejected",
             };
             self.settler
@@ -259,6 +263,7 @@ impl<M: Message, H: Handler<M>> Worker<M, H> {
                         .await;
                 }
                 Err(Failure::Retry { cause, after }) => (cause, after),
+                Err(Failure::NotNow { cause, after }) => (cause, Some(after)),
             };
             panics = if cause.is::<Panicked>() {
                 panics + 1

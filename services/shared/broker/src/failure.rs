@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why a message was not handled, and what should happen to it. There is no third way.
+/// Why a message was not handled, and what should happen to it.
 #[derive(Debug)]
 pub enum Failure {
     /// Try again later.
@@ -11,6 +11,14 @@ pub enum Failure {
         cause: anyhow::Error,
         /// Not before this has passed; the ladder decides when absent.
         after: Option<Duration>,
+    },
+    /// It was not tried: it comes back, and no attempt is counted, which would make a later failure wait for
+    /// hours.
+    NotNow {
+        /// What it waits for.
+        cause: anyhow::Error,
+        /// Not before this has passed.
+        after: Duration,
     },
     /// It will never succeed: park it.
     Reject {
@@ -36,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// It is not its turn: try it for the first time when `after` has passed.
+    pub fn not_now(cause: impl Into<anyhow::Error>, after: Duration) -> Self {
+        Self::NotNow {
+            cause: cause.into(),
+            after,
+        }
+    }
+
     /// Park it.
     pub fn reject(cause: impl Into<anyhow::Error>) -> Self {
         Self::Reject {
@@ -46,7 +62,9 @@ impl Failure {
     /// What went wrong.
     pub fn cause(&self) -> &anyhow::Error {
         match self {
-            Self::Retry { cause, .. } | Self::Reject { cause } => cause,
+            Self::Retry { cause, .. } | Self::NotNow { cause, .. } | Self::Reject { cause } => {
+                cause
+            }
         }
     }
 }

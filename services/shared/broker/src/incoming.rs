@@ -139,6 +139,12 @@ pub(crate) fn message<M: Message>(amqp: &Amqp) -> Result<(Uuid, M), String> {
 /// What is wrong with a message, without the texts in it: an operator reads this, and the log has it.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    // A word that is none of those expected stands between backticks, and so do those.
+    let unknown = "unknown variant ";
+    if let Some(word) = text.find(unknown).map(|at| at + unknown.len()) {
+        let expected = text.rfind("`, expected").map_or("", |at| &text[at + 1..]);
+        return format!("{}`…`{expected}", &text[..word]);
+    }
     match (text.find('"'), text.rfind('"')) {
         (Some(first), Some(last)) if first < last => {
             format!("{}\"…\"{}", &text[..first], &text[last + 1..])
@@ -188,4 +194,40 @@ pub(crate) fn text(value: &AMQPValue) -> Option<String> {
 
 fn insert_time(headers: &mut FieldTable, key: &'static str, time: DateTime<Utc>) {
     headers.insert(key.into(), AMQPValue::LongLongInt(time.timestamp_millis()));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::without_values;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum State {
+        Open,
+        Closed,
+    }
+
+    #[rstest::rstest]
+    #[case(
+        r#""ana@example.com""#,
+        "unknown variant `…`, expected `open` or `closed`"
+    )]
+    #[case(
+        r#""an`, expected""#,
+        "unknown variant `…`, expected `open` or `closed`"
+    )]
+    fn what_a_sender_wrote_is_not_repeated(#[case] body: &str, #[case] expected: &str) {
+        let error = serde_json::from_str::<State>(body).unwrap_err();
+        let said = without_values(&error);
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn nor_is_a_text_where_a_number_should_be() {
+        let error = serde_json::from_str::<u8>(r#""ana@example.com""#).unwrap_err();
+        let said = without_values(&error);
+        assert!(said.contains("\"…\"") && !said.contains("ana"), "{said}");
+    }
 }

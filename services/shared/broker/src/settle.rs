@@ -106,14 +106,15 @@ impl Settler {
         failure: Failure,
         patience: Duration,
     ) -> &'static str {
-        let (cause, after) = match failure {
+        let (cause, after, tried) = match failure {
             Failure::Reject { cause } => {
                 self.park(amqp, incoming, &format!("{cause:#}")).await;
                 return "rejected";
             }
-            Failure::Retry { cause, after } => (cause, after),
+            Failure::Retry { cause, after } => (cause, after, 1),
+            Failure::NotNow { cause, after } => (cause, Some(after), 0),
         };
-        let attempts = incoming.attempts.saturating_add(1);
+        let attempts = incoming.attempts.saturating_add(tried);
         let incoming = Incoming {
             attempts,
             ..incoming.clone()

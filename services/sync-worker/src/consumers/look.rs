@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use roomsync_broker::{Failure, ResultExt as _};
 use roomsync_domain::CalendarId;
+use tokio::sync::Semaphore;
 
 use super::Consumer;
 use crate::{access::Lane, shares::Hand, steps::check, worker::Worker};
@@ -15,22 +16,29 @@ impl Consumer {
         let Some(tenant) = worker.tenant_of(calendar).await.or_retry()? else {
             return Ok(());
         };
-        let Some(hand) = self.shares.take(&tenant, lane, calendar) else {
+        let Some(hand) = self.pools.of(lane).take(&tenant, calendar) else {
             return Ok(());
         };
         let looked = check::check(worker, calendar, lane).await;
         if let Some((hand, waiting)) = hand.next() {
-            let worker = worker.clone();
+            let (worker, turns) = (worker.clone(), self.turns.clone());
             self.spawner
-                .spawn("looks", go_on(worker, hand, waiting, lane));
+                .spawn("looks", go_on(worker, turns, hand, waiting, lane));
         }
         looked
     }
 }
 
-/// Takes up what waited, without a message in hand. What cannot be done now is left to the sweep.
-async fn go_on(worker: Arc<Worker>, mut hand: Hand, mut calendar: CalendarId, lane: Lane) {
-    while !worker.soft.is_cancelled() {
+/// Takes up what waited, without a message in hand: of many tenants one calendar each in turn, so that no more
+/// is under way than there are hands. What cannot be done now is left to the sweep.
+async fn go_on(
+    worker: Arc<Worker>,
+    turns: Arc<Semaphore>,
+    mut hand: Hand,
+    mut calendar: CalendarId,
+    lane: Lane,
+) {
+    while let Some(Ok(_turn)) = worker.soft.run_until_cancelled(turns.acquire()).await {
         if check::check(&worker, calendar, lane).await.is_err()
             && let Err(error) = worker.calendars.leave_to_the_sweep(calendar).await
         {

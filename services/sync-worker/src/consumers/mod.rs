@@ -10,13 +10,17 @@ use std::sync::Arc;
 
 use roomsync_process::Spawner;
 
-use crate::{shares::Shares, worker::Worker};
+use tokio::sync::Semaphore;
+
+use crate::{shares::Pools, worker::Worker};
 
 /// Handles every message of this service.
 pub(crate) struct Consumer {
     pub(crate) worker: Arc<Worker>,
     /// Whose turn it is, whatever queue its messages come from.
-    pub(crate) shares: Shares,
+    pub(crate) pools: Pools,
+    /// How many looks go on at once without a message in hand.
+    pub(crate) turns: Arc<Semaphore>,
     pub(crate) spawner: Spawner,
 }
 
@@ -26,7 +30,8 @@ impl Consumer {
         let hands = usize::from(worker.config.broker.prefetch);
         Self {
             worker,
-            shares: Shares::new(hands),
+            pools: Pools::new(hands),
+            turns: Arc::new(Semaphore::new(hands)),
             spawner,
         }
     }

@@ -75,7 +75,9 @@ async fn stop(worker: &Worker, calendar: &Calendar, channel: &LiveChannel) -> Re
     {
         Ok(()) | Err(GoogleError::NotFound | GoogleError::Gone) => Ok(()),
         Err(error) => {
-            if let Some(report) = report(&error) {
+            // A limit on writes says nothing about reading, which the report would stop.
+            let limits_writes = matches!(error, GoogleError::QuotaExceeded);
+            if let Some(report) = report(&error).filter(|_| !limits_writes) {
                 worker
                     .access
                     .report(&calendar.tenant, Actor::Rooms, report)

@@ -6,7 +6,7 @@
 //! optional (documented: the scope of events does not cover it), so whatever is in the way of the
 //! answer leaves it open and does the link no harm.
 //!
-//! The calls about calendars are the background's: an organisation that links a thousand rooms at once must
+//! The calls about calendars are the background's, but for that one: an organisation that links a thousand rooms at once must
 //! not use up what is kept for its own live changes. While there is budget, nobody waits for it.
 
 use roomsync_domain::LinkReason;
@@ -32,7 +32,7 @@ pub(crate) async fn verify(worker: &Worker, calendar: &Calendar) -> Result<Verdi
         Ok(role) if role.is_times_only() => Ok(Verdict::Failed(LinkReason::TimesOnly)),
         Ok(role) => Ok(Verdict::Verified {
             role: role.as_str().to_owned(),
-            answers_by_itself: answers_by_itself(worker, calendar).await,
+            answers_by_itself: answers_by_itself(worker, calendar).await?,
         }),
         Err(Trouble::Google(GoogleError::NotFound)) => {
             Ok(Verdict::Failed(LinkReason::NoCalendarAccess))
@@ -73,12 +73,14 @@ async fn role(worker: &Worker, calendar: &Calendar) -> Result<AccessRole, Troubl
     Ok(page.access_role)
 }
 
-/// Whether the room answers by itself; `None` when that cannot be known.
-async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Option<bool> {
+/// Whether the room answers by itself; `None` when that cannot be known. Nobody asks a second time, so what
+/// merely has to wait is no answer: the verification comes back as a whole.
+async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Result<Option<bool>, Trouble> {
     let asked = async {
+        // Not in the background: what was asked before would be asked again each time there is no unit for this.
         let lease = worker
             .access
-            .acquire(&calendar.tenant, Actor::Settings, Lane::Background)
+            .acquire(&calendar.tenant, Actor::Settings, Lane::Live)
             .await?;
         let settings = worker
             .google
@@ -87,7 +89,8 @@ async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Option<bool>
         Ok::<_, Trouble>(settings.auto_accept_invitations)
     };
     match asked.await {
-        Ok(answers) => answers,
+        Ok(answers) => Ok(answers),
+        Err(trouble @ (Trouble::OutOfBudget { .. } | Trouble::BookingCommand(_))) => Err(trouble),
         Err(trouble) => {
             // A refused token here may only want the optional right: it says nothing about the
             // connection. That Google wants us to slow down is true for everybody.
@@ -99,7 +102,7 @@ async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Option<bool>
                 worker.access.report(tenant, Actor::Settings, report).await;
             }
             tracing::info!(calendar = %calendar.id, why = trouble.kind(), "who answers is not known");
-            None
+            Ok(None)
         }
     }
 }

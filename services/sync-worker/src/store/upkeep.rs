@@ -124,6 +124,7 @@ impl Calendars {
                 next_attempt_at = '-infinity',
                 next_poll_at = GREATEST(c.next_poll_at, EXCLUDED.next_poll_at),
                 channel_due_at = EXCLUDED.channel_due_at,
+                push_silent_since = NULL,
                 failures = 0,
                 not_found = 0
             WHERE c.tenant_id = EXCLUDED.tenant_id",

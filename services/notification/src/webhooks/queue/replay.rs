@@ -49,31 +49,50 @@ pub async fn replay(
     from: &From,
     keep: Duration,
 ) -> Result<Replay, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"-- notification.webhooks.lock_for_replay
-        SELECT enabled, EXISTS (
-            SELECT
-            FROM notification.webhook_objects w
-            WHERE w.tenant_id = $1 AND w.webhook_id = $2 AND w.replay_to > w.delivered_version
-        ) AS "running!"
+    // Before the lock: it may read much of a long log, and whoever appends waits for the lock.
+    let after = position(tx, tenant, from, keep).await?;
+    let enabled = sqlx::query_scalar!(
+        "-- notification.webhooks.lock_for_replay
+        SELECT enabled
         FROM notification.webhooks
         WHERE tenant_id = $1 AND webhook_id = $2
-        FOR UPDATE"#,
+        FOR UPDATE",
         tenant,
         webhook,
     )
     .fetch_optional(&mut *tx)
     .await?;
-    match row {
+    match enabled {
         None => return Ok(Replay::Unknown),
-        Some(row) if !row.enabled => return Ok(Replay::Disabled),
-        Some(row) if row.running => return Ok(Replay::Running),
-        Some(_) => {}
+        Some(false) => return Ok(Replay::Disabled),
+        Some(true) if runs(tx, tenant, webhook).await? => return Ok(Replay::Running),
+        Some(true) => {}
     }
-    let Some(after) = position(tx, tenant, from, keep).await? else {
+    let Some(after) = after else {
         return Ok(Replay::Expired);
     };
-    Ok(Replay::Begun(set_back(tx, tenant, webhook, after).await?))
+    let changes = set_back(tx, tenant, webhook, after).await?;
+    Ok(changes.map_or(Replay::Expired, Replay::Begun))
+}
+
+/// Whether a replay is under way. To be asked in a statement of its own once the webhook is locked: one that waits
+/// for a lock sees what was before. What has been given up is not under way.
+async fn runs(tx: &mut PgConnection, tenant: &str, webhook: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"-- notification.webhook_objects.replay_runs
+        SELECT EXISTS (
+            SELECT
+            FROM notification.webhook_objects w
+            WHERE w.tenant_id = $1
+                AND w.webhook_id = $2
+                AND w.replay_to > w.delivered_version
+                AND w.message_seen_at IS NOT NULL
+        ) AS "runs!""#,
+        tenant,
+        webhook,
+    )
+    .fetch_one(tx)
+    .await
 }
 
 /// The position after which everything is sent; `None` when something after it is no longer in the log.
@@ -116,18 +135,21 @@ async fn position(
     .await
 }
 
+/// So many changes are sent again; `None`, and nothing is done, when the log has lost some of them meanwhile.
 async fn set_back(
     tx: &mut PgConnection,
     tenant: &str,
     webhook: Uuid,
     after: i64,
-) -> Result<i64, sqlx::Error> {
+) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar!(
         r#"-- notification.webhook_objects.set_back
-        WITH again AS (
+        WITH whole AS (
+            SELECT FROM notification.tenants WHERE tenant_id = $1 AND floor <= $3
+        ), again AS (
             SELECT object_id, min(version) - 1 AS before, max(version) AS last, count(*) AS changes
             FROM notification.log
-            WHERE tenant_id = $1 AND position > $3
+            WHERE tenant_id = $1 AND position > $3 AND EXISTS (SELECT FROM whole)
             GROUP BY object_id
         ), back AS (
             INSERT INTO notification.webhook_objects AS w
@@ -137,16 +159,18 @@ async fn set_back(
             ORDER BY object_id
             ON CONFLICT (tenant_id, webhook_id, object_id) DO UPDATE
             SET delivered_version = least(w.delivered_version, excluded.delivered_version),
-                replay_to = CASE
+                -- One that was given up on the way has not reached its own end yet.
+                replay_to = greatest(w.replay_to, CASE
                     WHEN w.delivered_version > excluded.delivered_version THEN w.delivered_version
-                END,
+                END),
                 message_id = NULL,
                 message_seen_at = 'epoch',
                 failing_since = NULL,
                 lease = CASE WHEN w.lease IS NOT NULL THEN gen_random_uuid() END
         )
-        SELECT coalesce(sum(changes), 0)::bigint AS "changes!"
-        FROM again"#,
+        SELECT CASE
+            WHEN EXISTS (SELECT FROM whole) THEN (SELECT coalesce(sum(changes), 0)::bigint FROM again)
+        END"#,
         tenant,
         webhook,
         after,

@@ -155,6 +155,64 @@ async fn a_time_begins_with_what_was_appended_then(pool: PgPool) {
     assert_eq!(got, [of("a", [3]), of("b", [3])].concat());
 }
 
+/// The second of two clicks waits for the first one, and sees what that has done.
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn of_two_at_once_one_begins(pool: PgPool) {
+    let world = given_changes(&pool).await;
+    let from = world.cursor(0).await;
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM notification.webhooks FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let let_go = async {
+        loop {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+            if waiting >= 2 {
+                break held.rollback().await.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let (one, other, ()) = tokio::join!(
+        world.replay(from.clone()),
+        world.replay(from.clone()),
+        let_go
+    );
+    let (begun, refusal) = if one.is_ok() {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    assert_eq!(begun.unwrap().changes, 6);
+    let running = (Code::FailedPrecondition, "REPLAY_RUNNING".to_owned());
+    assert_eq!(refused(refusal), running);
+    assert_eq!(world.shown().await.objects_replaying, 2);
+}
+
+/// A receiver that never takes one change of one object can still be sent everything again.
+#[sqlx::test(migrator = "notification::MIGRATOR")]
+async fn what_was_given_up_on_the_way_is_not_under_way(pool: PgPool) {
+    let world = given_changes(&pool).await;
+    let from = world.cursor(0).await;
+    world.replay(from.clone()).await.unwrap();
+    world
+        .execute(
+            "UPDATE notification.webhook_objects SET message_id = NULL, message_seen_at = NULL",
+        )
+        .await;
+    world.replay(from).await.unwrap();
+    world.sweep_and_pump().await;
+    assert_eq!(world.got().await.len(), 6);
+    assert_eq!(world.shown().await.objects_replaying, 0);
+}
+
 #[sqlx::test(migrator = "notification::MIGRATOR")]
 async fn one_at_a_time(pool: PgPool) {
     let world = given_changes(&pool).await;

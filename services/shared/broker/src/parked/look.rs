@@ -124,14 +124,20 @@ impl Look {
             if state(session, channel, spec).await?.consumer_count() > 1 {
                 return Ok(None);
             }
+            // Only what has a time to live goes by itself.
+            let (expires, patience) = match spec.parked_for {
+                Some(_) => (true, QUIET),
+                None => (false, ANSWER),
+            };
             while messages.len() < wanted {
-                match time::timeout(QUIET, deliveries.next()).await {
+                match time::timeout(patience, deliveries.next()).await {
                     Ok(Some(Ok(message))) => messages.push(message),
                     Ok(Some(Err(_)) | None) => {
                         tracing::warn!(queue = spec.queue, "a look at parked messages broke off");
                         return Err(ParkedError::Unreachable);
                     }
-                    Err(_) => break,
+                    Err(_) if expires => break,
+                    Err(_) => return Err(ParkedError::Unreachable),
                 }
             }
             // What is acknowledged from now on makes room for no other message.

@@ -244,7 +244,11 @@ impl Parked {
                 message_id = key(message),
                 "a parked message is sent again"
             );
-            if message.acker.ack(BasicAckOptions::default()).await.is_err() {
+            // `false`: the channel is closed, and nothing was acknowledged.
+            if !matches!(
+                message.acker.ack(BasicAckOptions::default()).await,
+                Ok(true)
+            ) {
                 // It is parked still, and sent: whoever consumes it twice knows it by its id.
                 failed = Some(PublishError::Lost);
                 break;
@@ -271,8 +275,8 @@ impl Parked {
         let dropped = match found {
             None => Err(not_found(message_id)),
             Some(message) => match message.acker.ack(BasicAckOptions::default()).await {
-                Err(_) => Err(ParkedError::Unreachable),
-                Ok(_) => Ok(ParkedMessage::of(message, spec)),
+                Ok(true) => Ok(ParkedMessage::of(message, spec)),
+                Ok(false) | Err(_) => Err(ParkedError::Unreachable),
             },
         };
         look.give_back().await;

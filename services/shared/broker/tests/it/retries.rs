@@ -63,6 +63,29 @@ async fn a_message_that_comes_back_early_goes_on_waiting_without_an_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_not_tried_comes_back_as_often_as_it_takes_without_an_attempt() {
+    let scratch = Scratch::new().await;
+    let broker = scratch.connected().await;
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let handler = Script::new(move |_: &LinkDue, _| {
+        match turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0..=4 => Err(Failure::not_now(anyhow!("others first"), Duration::ZERO)),
+            5 => Err::<(), _>(anyhow!("not yet")).or_retry(),
+            _ => Ok(()),
+        }
+    });
+    scratch.consume(&broker, &handler);
+    broker.publisher().publish(&link_due(1)).await.unwrap();
+    let seen = handler.wait_for(7).await;
+    let attempts: Vec<_> = seen
+        .iter()
+        .map(|(_, delivery, _)| delivery.attempt)
+        .collect();
+    assert_eq!(attempts, [1, 1, 1, 1, 1, 1, 2]);
+    scratch.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_far_ahead_does_not_hold_a_message_back() {
     let scratch = Scratch::new().await;
     let broker = scratch.connected().await;

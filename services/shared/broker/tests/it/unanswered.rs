@@ -187,6 +187,55 @@ async fn messages_that_wait_in_order_while_connections_close_fifty_two_times_are
     scratch.end().await;
 }
 
+/// Never answers the first message; of the others it notes how often they were tried.
+#[derive(Default)]
+struct NeverTheFirst {
+    begun: watch::Sender<usize>,
+    done: Mutex<Vec<(i64, u32)>>,
+}
+
+#[async_trait]
+impl Handler<ObjectChanged> for NeverTheFirst {
+    async fn handle(&self, message: ObjectChanged, delivery: &Delivery) -> Result<(), Failure> {
+        if message.version == 1 {
+            self.begun.send_modify(|times| *times += 1);
+            std::future::pending::<()>().await;
+        }
+        let mut done = self.done.lock().expect("no test panicked");
+        done.push((message.version, delivery.attempt));
+        Ok(())
+    }
+}
+
+/// They were in hand as often as the one before them, but nobody began them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_in_order_behind_one_that_is_never_answered_is_handled_when_that_one_is_published_anew()
+ {
+    let mut scratch = Scratch::new().await;
+    let cuts = line(&mut scratch).await;
+    let broker = scratch.connected().await;
+    let handler = Arc::new(NeverTheFirst::default());
+    scratch
+        .tasks
+        .spawn(broker.consume::<ObjectChanged, _>(handler.clone()));
+    for version in 1..=3 {
+        let message = object_changed(version);
+        broker.publisher().publish(&message).await.unwrap();
+    }
+    let mut begun = handler.begun.subscribe();
+    for round in 1..=20 {
+        let again = tokio::time::timeout(DEADLINE, begun.wait_for(|times| *times >= round));
+        again.await.expect("in time").expect("the handler lives");
+        cut(&cuts, &broker).await;
+    }
+    eventually("those behind it are done", async || {
+        let done = handler.done.lock().expect("no test panicked").clone();
+        (done == [(2, 1), (3, 1)]).then_some(())
+    })
+    .await;
+    scratch.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_never_gets_an_answer_is_parked_when_its_patience_ends() {
     let mut scratch = Scratch::new().await;

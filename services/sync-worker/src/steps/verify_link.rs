@@ -90,7 +90,7 @@ async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Result<Optio
     };
     match asked.await {
         Ok(answers) => Ok(answers),
-        Err(trouble @ (Trouble::OutOfBudget { .. } | Trouble::BookingCommand(_))) => Err(trouble),
+        Err(trouble @ Trouble::OutOfBudget { .. }) => Err(trouble),
         Err(trouble) => {
             // A refused token here may only want the optional right: it says nothing about the
             // connection. That Google wants us to slow down is true for everybody.

@@ -244,7 +244,7 @@ impl<'a> Desk<'a> {
                     .or_default() += 1;
                 return Ok(());
             }
-            Answered::Booked { wish, answer, .. } => {
+            Answered::Booked { wish, answer } => {
                 let booking = answer.map(|answer| answer.booking.unwrap_or_default());
                 if let Ok(booking) = &booking {
                     let request = self.wishes[wish].request_id.clone();

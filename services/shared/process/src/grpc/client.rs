@@ -24,6 +24,7 @@ use super::{
     config::ClientConfig,
     methods::Method,
     observe::{self, Side},
+    timeout::TIMEOUT,
 };
 use crate::trace;
 
@@ -120,7 +121,7 @@ impl Service<Request<Body>> for Channel {
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
         headers
-            .entry("grpc-timeout")
+            .entry(TIMEOUT)
             .or_insert_with(|| self.timeout.clone());
         trace::pass_on(&span, headers);
 

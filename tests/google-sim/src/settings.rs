@@ -76,6 +76,9 @@ pub struct Settings {
     /// How long after a change its notifications are sent.
     #[serde(with = "millis")]
     pub push_delay: Duration,
+    /// How long the answer to a notification may take; one without is not sent again.
+    #[serde(with = "millis")]
+    pub push_timeout: Duration,
     /// Delay before the first retry of a notification; doubles with every further one.
     #[serde(with = "millis")]
     pub push_retry_delay: Duration,
@@ -174,6 +177,7 @@ impl Default for Settings {
             channel_ttl: 7 * DAY,
             channel_ttl_limit: 30 * DAY,
             push_delay: Duration::ZERO,
+            push_timeout: Duration::from_secs(10),
             push_retry_delay: Duration::from_millis(200),
             push_retries: 5,
             super_admins_own_rooms: true,

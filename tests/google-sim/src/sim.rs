@@ -164,7 +164,6 @@ impl Core {
             client: reqwest::Client::builder()
                 .no_proxy()
                 .redirect(reqwest::redirect::Policy::none())
-                .timeout(std::time::Duration::from_secs(10))
                 .build()
                 .context("failed to build the client for notifications")?,
             tasks: TaskTracker::new(),

@@ -31,6 +31,8 @@ use crate::{
 
 /// How long to wait before consuming again after it broke.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How long the broker may take to end a consumer or its channel; both end with the connection in any case.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// The longest wait between two tries of a message that holds up its queue.
 const LONGEST_HOLD: Duration = Duration::from_secs(10);
 
@@ -185,11 +187,11 @@ impl<M: Message, H: Handler<M>> Consumer<M, H> {
     /// Takes nothing more and finishes what is in hand. What was prefetched and not begun goes back
     /// with the channel's end.
     async fn finish(&self, channel: &Channel, hands: &mut JoinSet<()>) -> lapin::Result<()> {
-        channel
-            .basic_cancel(short(&self.tag), BasicCancelOptions::default())
-            .await?;
+        let cancelled = channel.basic_cancel(short(&self.tag), BasicCancelOptions::default());
+        time::timeout(GOODBYE, cancelled).await.unwrap_or(Ok(()))?;
         while hands.join_next().await.is_some() {}
-        channel.close(200, "goodbye".into()).await
+        let closed = channel.close(200, "goodbye".into());
+        time::timeout(GOODBYE, closed).await.unwrap_or(Ok(()))
     }
 }
 

@@ -20,6 +20,10 @@ use crate::{
 
 /// How long to wait when the broker did not take a retry or a parked message.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How long an acknowledgement may take to leave. One that is given while its connection is being lost may never
+/// hear from lapin, and while the broker blocks its publishers nothing is written: neither holds a hand for
+/// ever, nor up a shutdown. What has not left by then leaves later, or the message is delivered again.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 
 /// So often a message may be handed out without an answer before that counts as an attempt that failed.
 ///
@@ -47,8 +51,13 @@ impl Settler {
     /// Its work is done.
     pub(crate) async fn done(&self, amqp: &Amqp) {
         // An acknowledgement over a lost connection fails, and the message is delivered again.
-        if let Err(error) = amqp.acker.ack(BasicAckOptions::default()).await {
-            tracing::debug!(%error, queue = self.queue, "an acknowledgement was lost");
+        let acknowledged = amqp.acker.ack(BasicAckOptions::default());
+        match time::timeout(ACKNOWLEDGED_WITHIN, acknowledged).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, queue = self.queue, "an acknowledgement was lost");
+            }
+            Err(_) => tracing::warn!(queue = self.queue, "an acknowledgement has not left yet"),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     future::Future,
     panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,6 +23,7 @@ pub struct Spawner {
     tasks: TaskTracker,
     shutdown: Shutdown,
     failed: Arc<AtomicBool>,
+    names: Names,
 }
 
 impl Spawner {
@@ -31,6 +33,7 @@ impl Spawner {
             tasks,
             shutdown,
             failed: Arc::default(),
+            names: Names::default(),
         }
     }
 
@@ -40,6 +43,7 @@ impl Spawner {
         F: Future<Output = ()> + Send + 'static,
     {
         let hard = self.shutdown.hard();
+        let running = self.names.running(name);
         // No span of its own: one that lives as long as the process would make a single endless
         // trace of everything the task ever does.
         self.tasks.spawn(async move {
@@ -47,6 +51,7 @@ impl Spawner {
             if let Err(panic) = AssertUnwindSafe(task).catch_unwind().await {
                 tracing::error!(task = name, "task panicked: {}", panic_text(&*panic));
             }
+            drop(running);
         });
     }
 
@@ -77,6 +82,52 @@ impl Spawner {
     /// Whether a critical task has failed.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
+    }
+
+    /// The tasks that have not ended, for the log of a shutdown: `"looks (3), sweep"`.
+    pub(crate) fn running(&self) -> String {
+        let names = self.names.lock();
+        let said = names.iter().map(|(name, count)| match count {
+            1 => (*name).to_owned(),
+            count => format!("{name} ({count})"),
+        });
+        said.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How many tasks of a name run.
+#[derive(Clone, Debug, Default)]
+struct Names(Arc<Mutex<BTreeMap<&'static str, usize>>>);
+
+impl Names {
+    fn running(&self, name: &'static str) -> Running {
+        *self.lock().entry(name).or_default() += 1;
+        Running {
+            names: self.clone(),
+            name,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task that runs, until it is dropped.
+struct Running {
+    names: Names,
+    name: &'static str,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let mut names = self.names.lock();
+        if let Some(count) = names.get_mut(self.name) {
+            *count -= 1;
+            if *count == 0 {
+                names.remove(self.name);
+            }
+        }
     }
 }
 
@@ -147,8 +198,12 @@ mod tests {
     async fn the_hard_stage_drops_tasks_that_do_not_end() {
         let (spawner, tasks, shutdown) = spawner();
         spawner.spawn("endless", std::future::pending());
+        spawner.spawn("endless", std::future::pending());
+        spawner.spawn("sweep", std::future::pending());
+        assert_eq!(spawner.running(), "endless (2), sweep");
         shutdown.stop_hard();
         drain(tasks).await;
         assert!(shutdown.soft().is_cancelled());
+        assert_eq!(spawner.running(), "");
     }
 }

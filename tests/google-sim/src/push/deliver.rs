@@ -87,6 +87,7 @@ async fn post(core: &Core, message: &Message) -> Option<u16> {
     let mut request = core
         .client
         .post(&message.address)
+        .timeout(core.read(|world| world.settings.push_timeout))
         .header(USER_AGENT, AGENT)
         .header(CONTENT_LENGTH, "0")
         .header("X-Goog-Channel-ID", &message.channel)

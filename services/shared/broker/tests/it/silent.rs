@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use roomsync_broker::{Envelope, PublishError};
-use roomsync_messages::ObjectChanged;
+use roomsync_messages::{LinkDue, ObjectChanged};
 use secrecy::ExposeSecret as _;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::support::{Scratch, Script, object_changed};
+use crate::support::{Scratch, Script, link_due, object_changed};
 
 /// Puts a proxy before the broker of `scratch`; it falls silent when told `true`.
 async fn silencer(scratch: &mut Scratch) -> watch::Sender<bool> {
@@ -102,6 +102,28 @@ async fn a_consumer_that_waits_for_a_silent_broker_ends_at_the_shutdown() {
         },
     );
     ended.expect("the consumer ends");
+    silence.send_replace(false);
+    scratch.end().await;
+}
+
+/// Neither the end of the consumer nor the acknowledgement of what it had in hand gets an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_whose_broker_falls_silent_at_work_ends_at_the_shutdown() {
+    let mut scratch = Scratch::new().await;
+    let silence = silencer(&mut scratch).await;
+    let broker = scratch.connected().await;
+    let silenced = silence.clone();
+    let handler = Script::new(move |_: &LinkDue, _| {
+        silenced.send_replace(true);
+        Ok(())
+    });
+    let consumer = tokio::spawn(broker.consume::<LinkDue, _>(handler.clone()));
+    broker.publisher().publish(&link_due(1)).await.unwrap();
+    handler.wait_for(1).await;
+    scratch.soft.cancel();
+    // Less than the two heartbeats after which the connection itself counts as lost.
+    let ended = tokio::time::timeout(Duration::from_secs(15), consumer).await;
+    ended.expect("the consumer ends").unwrap();
     silence.send_replace(false);
     scratch.end().await;
 }

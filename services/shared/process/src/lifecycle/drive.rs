@@ -60,6 +60,7 @@ pub(super) async fn drive(
             () = tokio::time::sleep(grace) => true,
         }
     };
+    let left = parts.spawner.running();
     parts.shutdown.stop_hard();
     parts.tasks.close();
     let gone = timeout(LAST_MOMENTS, parts.tasks.wait()).await.is_ok();
@@ -70,7 +71,8 @@ pub(super) async fn drive(
     }
     if forced {
         bail!(
-            "stopped hard with work in hand{}",
+            "stopped hard with work in hand{}{left}{}",
+            if left.is_empty() { "" } else { ": " },
             if gone { "" } else { ", and not all let go" }
         );
     }
@@ -136,7 +138,7 @@ mod tests {
         let started = tokio::time::Instant::now();
         parts.shutdown.trigger();
         let error = drive(async { Ok(()) }, &parts, SHORT).await.unwrap_err();
-        assert_eq!(error.to_string(), "stopped hard with work in hand");
+        assert_eq!(error.to_string(), "stopped hard with work in hand: endless");
         assert!(started.elapsed() >= SHORT);
         assert!(dropped.load(Ordering::SeqCst));
     }

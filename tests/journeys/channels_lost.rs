@@ -128,13 +128,17 @@ async fn a_channel_gone_silent_is_polled_for_and_told_of_until_a_push_comes_agai
     let metric = "roomsync_sync_silences_total";
     let counted = scene.cluster.metric(Service::SyncWorker, 0, metric).await;
     assert!(counted >= 1.0, "{counted}");
+    // The changes after the first one that was untold; of several again.
+    for hour in 15..18 {
+        scene.given_meeting(hour).await;
+    }
     eventually(SOON, "a new channel is opened", async || {
         (calls_of(google, Operation::Watch, &room).len() > watches).then_some(())
     })
     .await;
 
     google.clear_push_faults();
-    scene.given_meeting(15).await;
+    scene.given_meeting(18).await;
     let link = &scene.room.link.link_id;
     let heard = scene
         .cluster

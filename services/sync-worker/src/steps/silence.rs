@@ -1,6 +1,6 @@
 //! Notices that pushes have gone silent: the channel is open, and a look that no push asked for finds a change
 //! that one should have told of. The poll goes on as often as without a channel, the link's coverage says so,
-//! and a new channel is opened; a push ends it.
+//! and where the next change is not told of either a new channel is opened; a push ends it.
 //!
 //! Google loses pushes "under normal conditions" (documented), and delays them (observed): a change younger
 //! than `push.silent_after` says nothing.

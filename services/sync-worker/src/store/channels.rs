@@ -358,8 +358,11 @@ impl Channels {
     }
 
     /// A change was found that is as old as this, and no push has told of it: the channel that was open when it
-    /// was made is silent. A new one is due at once, the first time; it is believed when a push comes.
-    /// `false`: a push was on its way, or there was no channel to tell of it.
+    /// was made is silent. `false`: a push was on its way, or there was no channel to tell of it.
+    ///
+    /// The first such change may be the backlog of an outage of ours, in which Google gave up on pushes of many
+    /// calendars: nothing is wrong with their channels. So a new channel is due at once only when a change made
+    /// since then was not told of either, and once: it is believed when a push comes.
     pub(crate) async fn silent(
         &self,
         calendar: CalendarId,
@@ -370,7 +373,12 @@ impl Channels {
             UPDATE sync.calendars AS c
             SET push_silent_since = COALESCE(push_silent_since, now()),
                 channel_due_at = CASE
-                    WHEN push_silent_since IS NULL THEN LEAST(channel_due_at, now())
+                    WHEN push_silent_since < $2 AND NOT EXISTS (
+                        SELECT
+                        FROM sync.channels AS h
+                        WHERE h.calendar_id = c.calendar_id
+                          AND h.created_at > c.push_silent_since
+                    ) THEN LEAST(channel_due_at, now())
                     ELSE channel_due_at
                 END
             WHERE calendar_id = $1

@@ -10,3 +10,4 @@ mod pulls;
 mod reconciles;
 mod series;
 mod silence;
+mod untold;

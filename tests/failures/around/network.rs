@@ -19,6 +19,12 @@ async fn breaks(name: &str, ways: &[Upstream]) {
         .set(Service::SyncWorker, "google.timeout", "2s")
         .set(Service::SyncWorker, "google.connect_timeout", "1s")
         .set(Service::BookingCommand, "bookings.claim", "5s");
+    // Google comes again after some answers (documented), not after none: the poll finds what was pushed then.
+    let builder = if ways.contains(&Upstream::WebhookIngest) {
+        builder.set(Service::SyncWorker, "sync.poll_with_push", "2s")
+    } else {
+        builder
+    };
     let builder = ways
         .iter()
         .fold(builder, |builder, way| builder.proxied(*way));
@@ -77,4 +83,10 @@ async fn a_broken_way_to_rabbitmq_loses_nothing() {
 #[tokio::test]
 async fn a_broken_way_to_google_loses_nothing() {
     breaks("a broken way to google", &[Upstream::Google]).await;
+}
+
+/// Covers R17.
+#[tokio::test]
+async fn a_broken_way_from_google_loses_nothing() {
+    breaks("a broken way from google", &[Upstream::WebhookIngest]).await;
 }

@@ -55,28 +55,30 @@ async fn an_import_live_changes_and_bookings_together_never_exceed_googles_limit
     let idle = latencies(&room, 0, 8).await;
 
     crowd.link(&cluster).await;
-    let mut importing = Box::pin(crowd.imported(&cluster, PATIENCE));
     let other_replica = cluster.app_at(1);
     let mut live = Vec::new();
-    for number in 0_usize.. {
-        let at = |hour: usize| in_hours(10 + 3 * number + hour);
-        let work = async {
+    let changes = async {
+        for number in 0_usize.. {
+            live.push(heard(&room, in_hours(10 + 3 * number)).await);
+        }
+    };
+    let bookings = async {
+        for number in 0_usize.. {
+            let at = |hour: usize| in_hours(10 + 3 * number + hour);
             // The one by a call in the user's name, the other in that of whoever keeps the rooms.
             let by_user = NewBooking::by_user(&room.object, at(1), "u-ana");
             let by_device = NewBooking::by_device(&room.object, at(2), "d-door");
-            let (took, _, _) = tokio::join!(
-                heard(&room, at(0)),
+            tokio::join!(
                 app.book("acme", by_user),
                 other_replica.book("acme", by_device)
             );
-            took
-        };
-        tokio::select! {
-            () = &mut importing => break,
-            took = work => live.push(took),
         }
+    };
+    tokio::select! {
+        () = crowd.imported(&cluster, PATIENCE) => {}
+        () = changes => {}
+        () = bookings => {}
     }
-    drop(importing);
     live.sort_unstable();
 
     let calls = google.ledger();

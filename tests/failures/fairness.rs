@@ -121,6 +121,28 @@ async fn a_tenant_whose_google_does_not_answer_leaves_hands_for_the_others() {
 
 /// Covers B8.
 #[tokio::test]
+async fn a_tenant_whose_links_stand_still_leaves_hands_for_another_ones_link() {
+    let cluster = Cluster::builder("links that stand still")
+        .set(Service::SyncWorker, "broker.prefetch", 8)
+        .start()
+        .await;
+    let (app, google) = (cluster.app(), cluster.google());
+    let busy = app.given_linked_room(google, "acme", "Aquarium").await;
+    let crowd = Crowd::given(&cluster, "acme", &busy.organisation, 2 * HANDS).await;
+
+    // Whether a room can be read is asked with the first listing of it.
+    let holds = hold_all(&cluster, &crowd);
+    crowd.link(&cluster).await;
+    all_hands_stand(&holds).await;
+    app.given_linked_room(google, "globex", "Garden").await;
+    assert_eq!(standing(&holds), HANDS / 2, "it has no more than its share");
+    drop(holds);
+    crowd.imported(&cluster, Duration::from_mins(2)).await;
+    cluster.finish().await;
+}
+
+/// Covers B8.
+#[tokio::test]
 async fn a_tenant_that_google_throttles_holds_up_nobody_else() {
     let cluster = Cluster::builder("a throttled tenant")
         .set(Service::SyncWorker, "broker.prefetch", 4)

@@ -7,8 +7,9 @@
 //! remembered here, its message is done with, and its own tenant's hands take it up, one after the other.
 //!
 //! What is remembered may be lost with the process, as a hint may: the calendar's row is dirty, and the
-//! sweep finds it. Live looks and the background's have hands of their own ([`Pools`]), so that imports do
-//! not hold up changes, nor a tenant's import its own.
+//! sweep finds it. Live looks, the background's and what is to be done about links have hands of their own
+//! ([`Pools`]), so that imports do not hold up changes, nor a tenant's import its own. A message about a link is
+//! not remembered: it comes again ([`Shares::take_now`]).
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -24,15 +25,22 @@ use crate::access::Lane;
 pub(crate) struct Pools {
     live: Shares,
     background: Shares,
+    links: Shares,
 }
 
 impl Pools {
-    /// So many hands for each kind of look.
+    /// So many hands for each kind of work.
     pub(crate) fn new(all: usize) -> Self {
         Self {
             live: Shares::new(all),
             background: Shares::new(all),
+            links: Shares::new(all),
         }
+    }
+
+    /// The hands that make links what they should be.
+    pub(crate) fn links(&self) -> &Shares {
+        &self.links
     }
 
     /// The hands for looks of this kind.
@@ -83,21 +91,27 @@ impl Shares {
     /// A hand for a calendar; `None`: its tenant has its share, and one of its hands takes it up later.
     pub(crate) fn take(&self, tenant: &TenantId, calendar: CalendarId) -> Option<Hand> {
         let hands = &mut *self.lock();
-        let free = hands.all.saturating_sub(hands.busy);
-        let of = hands.of.entry(tenant.clone()).or_default();
-        if of.busy > 0 && of.busy >= free {
-            if of.known.insert(calendar) {
-                of.waiting.push_back(calendar);
-            }
-            return None;
+        if hands.give(tenant) {
+            return Some(self.hand(tenant));
         }
-        of.busy += 1;
-        hands.busy += 1;
-        Some(Hand {
+        let of = hands.of.entry(tenant.clone()).or_default();
+        if of.known.insert(calendar) {
+            of.waiting.push_back(calendar);
+        }
+        None
+    }
+
+    /// A hand for something that nobody remembers; `None`: its tenant has its share, come again.
+    pub(crate) fn take_now(&self, tenant: &TenantId) -> Option<Hand> {
+        self.lock().give(tenant).then(|| self.hand(tenant))
+    }
+
+    fn hand(&self, tenant: &TenantId) -> Hand {
+        Hand {
             shares: self.clone(),
             tenant: tenant.clone(),
             given_back: false,
-        })
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Hands> {
@@ -126,6 +140,18 @@ impl Hand {
 }
 
 impl Hands {
+    /// Whether the tenant gets one more.
+    fn give(&mut self, tenant: &TenantId) -> bool {
+        let free = self.all.saturating_sub(self.busy);
+        let of = self.of.entry(tenant.clone()).or_default();
+        if of.busy > 0 && of.busy >= free {
+            return false;
+        }
+        of.busy += 1;
+        self.busy += 1;
+        true
+    }
+
     fn give_back(&mut self, tenant: &TenantId) {
         self.busy -= 1;
         if let Some(of) = self.of.get_mut(tenant) {
@@ -193,6 +219,16 @@ mod tests {
         assert_eq!([first, second], waiting);
         assert!(hand.next().is_none());
         assert!(take(0, waiting[0]).is_some(), "the hand is free again");
+    }
+
+    #[test]
+    fn what_is_not_remembered_gets_a_hand_when_one_is_free_again() {
+        let shares = Shares::new(2);
+        let hand = shares.take_now(&tenant(0)).unwrap();
+        assert!(shares.take_now(&tenant(0)).is_none());
+        assert!(shares.take_now(&tenant(1)).is_some());
+        assert!(hand.next().is_none(), "nothing waits");
+        assert!(shares.take_now(&tenant(0)).is_some());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! A message is tried for as long as one interval of the comparison of links; after that the
 //! comparison brings it again, so that messages for a link that cannot be verified do not pile up.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use roomsync_broker::{Delivery, Failure, Handler};
 use roomsync_domain::CalendarId;
@@ -17,6 +19,22 @@ use crate::{
     trouble::{Trouble, pending_reason, react},
     worker::Worker,
 };
+
+/// When a link comes again, at the soonest, whose tenant has all the hands it may have.
+const NEXT_TURN: Duration = Duration::from_secs(1);
+/// At the latest. In between it is half of what it has waited: a thousand links come not all again each second.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
+
+/// Why a link is not as it should be yet.
+#[derive(Debug, thiserror::Error)]
+enum Left {
+    /// See [`crate::shares`].
+    #[error("its tenant has its share of the hands")]
+    NotItsTurn,
+    /// It was tried.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
 
 /// What has to be done about a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +61,20 @@ impl Handler<LinkDue> for Consumer {
             .to_std()
             .unwrap_or_default();
         let calendar = CalendarId::from(message.link);
-        let Err(trouble) = make_so(worker, calendar).await else {
+        let Err(left) = self.make_so(calendar).await else {
             return Ok(());
         };
         if age > worker.config.sync.compare {
-            tracing::warn!(link = %message.link, %trouble, "left to the comparison of links");
+            tracing::warn!(link = %message.link, %left, "left to the comparison of links");
             return Ok(());
         }
+        let trouble = match left {
+            Left::NotItsTurn => {
+                let after = (age / 2).clamp(NEXT_TURN, LONGEST_TURN);
+                return Err(Failure::not_now(left, after));
+            }
+            Left::Trouble(trouble) => trouble,
+        };
         let attempts = i32::try_from(delivery.attempt)
             .unwrap_or(i32::MAX)
             .saturating_sub(1);
@@ -58,9 +83,29 @@ impl Handler<LinkDue> for Consumer {
     }
 }
 
-async fn make_so(worker: &Worker, id: CalendarId) -> Result<(), Trouble> {
-    let wanted = worker.mirror.wanted(id.into()).await?;
-    let known = worker.calendars.find(id).await?;
+impl Consumer {
+    /// In a hand of its tenant's, so that nobody's thousand links hold up another's one.
+    async fn make_so(&self, id: CalendarId) -> Result<(), Left> {
+        let worker = &self.worker;
+        let wanted = worker.mirror.wanted(id.into()).await?;
+        let known = worker.calendars.find(id).await.map_err(Trouble::from)?;
+        let of_wanted = wanted.as_ref().map(|link| &link.calendar.tenant);
+        let of_known = known.as_ref().map(|row| &row.calendar.tenant);
+        let Some(tenant) = of_wanted.or(of_known).cloned() else {
+            return Ok(());
+        };
+        let hand = self.pools.links().take_now(&tenant);
+        let _hand = hand.ok_or(Left::NotItsTurn)?;
+        Ok(make_so(worker, id, known, wanted).await?)
+    }
+}
+
+async fn make_so(
+    worker: &Worker,
+    id: CalendarId,
+    known: Option<Known>,
+    wanted: Option<Wanted>,
+) -> Result<(), Trouble> {
     match (plan(known.as_ref(), wanted.as_ref()), known, wanted) {
         (Plan::Wait, ..) => Err(Trouble::NotConnected),
         (Plan::Verify, _, Some(wanted)) => verify(worker, &wanted.calendar).await,

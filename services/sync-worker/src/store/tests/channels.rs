@@ -187,13 +187,39 @@ async fn a_channel_is_silent_when_a_change_came_without_its_push_until_one_comes
     assert_eq!(state().await, "silent");
     let coverage = channels.coverage().await.unwrap();
     assert_eq!((coverage.pushed, coverage.silent), (0, 1));
-    assert!(channels.claim(id).await.unwrap(), "a new one is due");
-    assert!(channels.silent(id, later).await.unwrap());
-    assert!(!channels.claim(id).await.unwrap(), "once");
+    assert!(!channels.claim(id).await.unwrap(), "none is due yet");
 
     calendars.raise(id, None).await.unwrap();
     assert_eq!(state().await, "silent", "nobody pushed");
     calendars.raise(id, at(1)).await.unwrap();
     assert_eq!(state().await, "open");
     assert!(!channels.silent(id, later).await.unwrap(), "a push waits");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn the_backlog_of_an_outage_replaces_no_channel_and_a_silence_replaces_it_once(pool: PgPool) {
+    let (_, id) = opened(&pool).await;
+    let channels = Channels::new(database(&pool));
+    channel_for(&channels, id, 9000).await;
+    channels.due_in(id, MINUTE).await.unwrap();
+    let moment = chrono::TimeDelta::microseconds(1);
+    let found = async |at| assert!(channels.silent(id, at).await.unwrap());
+    let is_due = async || channels.claim(id).await.unwrap();
+
+    found(SystemClock.now() + chrono::TimeDelta::seconds(1)).await;
+    assert!(!is_due().await, "it may have been an outage of ours");
+    let since: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar("SELECT push_silent_since FROM sync.calendars")
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    found(since - moment).await;
+    assert!(!is_due().await, "the same outage");
+
+    found(since + moment).await;
+    assert!(is_due().await, "this change is of later");
+    channel_for(&channels, id, 9000).await;
+    channels.due_in(id, MINUTE).await.unwrap();
+    found(since + moment).await;
+    assert!(!is_due().await, "the new one is as good as any");
 }

@@ -117,7 +117,8 @@ async fn a_consumer_whose_broker_falls_silent_at_work_ends_at_the_shutdown() {
         silenced.send_replace(true);
         Ok(())
     });
-    let consumer = tokio::spawn(broker.consume::<LinkDue, _>(handler.clone()));
+    let consumer = broker.consume::<LinkDue, _>(handler.clone());
+    let consumer = scratch.tasks.spawn(consumer);
     broker.publisher().publish(&link_due(1)).await.unwrap();
     handler.wait_for(1).await;
     scratch.soft.cancel();

@@ -135,10 +135,15 @@ impl Settler {
             .next_try(now, seen, attempts, after, patience, jitter)
         {
             Verdict::TryAt(due) => {
-                tracing::warn!(
-                    queue = self.queue, attempts, %due, error = format!("{cause:#}"),
-                    "a message will be tried again"
-                );
+                let error = format!("{cause:#}");
+                if tried == 0 {
+                    tracing::debug!(queue = self.queue, %due, error, "a message waits for its turn");
+                } else {
+                    tracing::warn!(
+                        queue = self.queue, attempts, %due, error,
+                        "a message will be tried again"
+                    );
+                }
                 self.metrics.retried(self.message_type);
                 self.climb(
                     amqp,

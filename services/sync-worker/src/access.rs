@@ -72,7 +72,16 @@ pub(crate) struct AccessPool {
     hand: Mutex<Hand>,
 }
 
-type Key = (TenantId, Actor, Lane);
+type Key = (TenantId, Actor, Share);
+
+/// Which share of the budget pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Share {
+    Live,
+    /// Background work that has begun.
+    Begun,
+    Background,
+}
 
 /// What is there, and what is on its way.
 #[derive(Debug, Default)]
@@ -120,8 +129,30 @@ impl AccessPool {
         actor: Actor,
         lane: Lane,
     ) -> Result<Lease, Trouble> {
-        let key = (tenant.clone(), actor, lane);
-        let mut patience = lane == Lane::Live;
+        let share = match lane {
+            Lane::Live => Share::Live,
+            Lane::Background => Share::Background,
+        };
+        self.of_share((tenant.clone(), actor, share)).await
+    }
+
+    /// The right to one more request of work that has begun. It comes before whatever has not, so that what was
+    /// read is not thrown away and paid for again: with a thousand rooms to import no import would end.
+    pub(crate) async fn acquire_next(
+        &self,
+        tenant: &TenantId,
+        actor: Actor,
+        lane: Lane,
+    ) -> Result<Lease, Trouble> {
+        let share = match lane {
+            Lane::Live => Share::Live,
+            Lane::Background => Share::Begun,
+        };
+        self.of_share((tenant.clone(), actor, share)).await
+    }
+
+    async fn of_share(&self, key: Key) -> Result<Lease, Trouble> {
+        let mut patience = key.2 == Share::Live;
         let mut flights = 0;
         loop {
             let now = Instant::now();
@@ -179,12 +210,17 @@ impl AccessPool {
     }
 
     async fn ask(&self, key: &Key, units: i32) -> Result<proto::AcquireResponse, Trouble> {
-        let (tenant, actor, lane) = key;
+        let (tenant, actor, share) = key;
+        let lane = match share {
+            Share::Live => Lane::Live,
+            Share::Begun | Share::Background => Lane::Background,
+        };
         let request = proto::AcquireRequest {
             tenant_id: tenant.to_string(),
             actor: Some((*actor).into()),
-            lane: proto::Lane::from(*lane).into(),
+            lane: proto::Lane::from(lane).into(),
             units,
+            begun: *share == Share::Begun,
         };
         let response = self
             .client
@@ -342,7 +378,7 @@ mod tests {
     fn pool() -> (AccessPool, Key) {
         let client = grpc::ClientConfig::new("http://127.0.0.1:1", "token").unwrap();
         let pool = AccessPool::new(grpc::connect(&client).unwrap());
-        (pool, ("acme".parse().unwrap(), Actor::Rooms, Lane::Live))
+        (pool, ("acme".parse().unwrap(), Actor::Rooms, Share::Live))
     }
 
     #[tokio::test]

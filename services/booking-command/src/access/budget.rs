@@ -255,7 +255,7 @@ async fn lock(
         r#"
         -- booking.buckets.lock
         SELECT bucket, tokens, refilled_at, closed_until, slot_interactive, slot_live,
-            slot_background, now() AS "now!"
+            slot_begun, slot_background, now() AS "now!"
         FROM booking.buckets
         WHERE bucket = ANY($1::text[])
         ORDER BY bucket
@@ -281,6 +281,7 @@ async fn lock(
             slots: Slots {
                 interactive: row.slot_interactive,
                 live: row.slot_live,
+                begun: row.slot_begun,
                 background: row.slot_background,
             },
         });
@@ -318,7 +319,8 @@ async fn store(tx: &mut PgConnection, name: &str, bucket: &Bucket) -> Result<(),
             refilled_at = $3,
             slot_interactive = $4,
             slot_live = $5,
-            slot_background = $6
+            slot_begun = $6,
+            slot_background = $7
         WHERE bucket = $1
         ",
         name,
@@ -326,6 +328,7 @@ async fn store(tx: &mut PgConnection, name: &str, bucket: &Bucket) -> Result<(),
         bucket.refilled_at,
         bucket.slots.interactive,
         bucket.slots.live,
+        bucket.slots.begun,
         bucket.slots.background,
     )
     .execute(tx)

@@ -43,7 +43,10 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
         let sent = request.get_ref();
         let tenant = caller::tenant(&request, &sent.tenant_id)?;
         let purpose = purpose(sent.actor.as_ref())?;
-        let lane = lane(sent.lane())?;
+        let lane = match lane(sent.lane())? {
+            Lane::Background if sent.begun => Lane::Begun,
+            lane => lane,
+        };
         let units = u32::try_from(sent.units)
             .ok()
             .filter(|units| (1..=20).contains(units));

@@ -28,6 +28,8 @@ pub enum Lane {
     Interactive,
     /// A change made at Google.
     Live,
+    /// What follows in background work that has begun: what it has read is thrown away when it cannot go on.
+    Begun,
     /// Imports, polls, reconciles.
     Background,
 }
@@ -38,6 +40,7 @@ impl Lane {
         match self {
             Self::Interactive => 0.0,
             Self::Live => 0.1,
+            Self::Begun => 0.25,
             Self::Background => 0.4,
         }
     }
@@ -71,6 +74,8 @@ pub struct Slots {
     pub interactive: Option<DateTime<Utc>>,
     /// The next free one of the live lane.
     pub live: Option<DateTime<Utc>>,
+    /// The next free one of background work that has begun.
+    pub begun: Option<DateTime<Utc>>,
     /// The next free one of the background lane.
     pub background: Option<DateTime<Utc>>,
 }
@@ -80,6 +85,7 @@ impl Slots {
         match lane {
             Lane::Interactive => &mut self.interactive,
             Lane::Live => &mut self.live,
+            Lane::Begun => &mut self.begun,
             Lane::Background => &mut self.background,
         }
     }
@@ -232,6 +238,7 @@ mod tests {
     #[rstest::rstest]
     #[case(Lane::Interactive, 120)]
     #[case(Lane::Live, 108)]
+    #[case(Lane::Begun, 90)]
     #[case(Lane::Background, 72)]
     fn each_lane_leaves_the_share_of_the_more_urgent_ones(#[case] lane: Lane, #[case] most: u32) {
         let mut buckets = [full(600)];
@@ -272,6 +279,20 @@ mod tests {
         take(&mut buckets, Lane::Background, 1000, start());
         assert!(take(&mut buckets, Lane::Background, 1, start()).not_before > start());
         assert_eq!(take(&mut buckets, Lane::Interactive, 10, start()).units, 10);
+    }
+
+    #[test]
+    fn what_has_begun_goes_on_soon_however_many_wait_to_begin() {
+        let mut buckets = [full(600)];
+        take(&mut buckets, Lane::Begun, 1000, start());
+        for _ in 0..400 {
+            take(&mut buckets, Lane::Background, 1, start());
+        }
+        let next = take(&mut buckets, Lane::Begun, 1, start()).not_before;
+        assert!(next - start() < Duration::seconds(1), "{next}");
+        assert_eq!(take(&mut buckets, Lane::Begun, 1, next).units, 1);
+        let later = start() + Duration::seconds(2);
+        assert_eq!(take(&mut buckets, Lane::Background, 1, later).units, 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use sqlx::{
-    Connection as _, PgPool,
+    PgConnection, PgPool, Row as _,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
@@ -27,6 +27,19 @@ pub struct Database {
     options: Arc<PgConnectOptions>,
     patience: Duration,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Whether a connection may serve somebody else; one that may not is closed.
+///
+/// sqlx (0.9.0) knows of a transaction once it has read the answer to `BEGIN`. Whoever is cut off before, by a
+/// deadline, leaves one that nobody ends: all that comes over the connection would be part of it, and fail
+/// for ever after the first error. In a transaction time stands still; that tells.
+async fn is_clean(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    // Sent as it is: a prepared statement's time is later than its transaction's in any case.
+    let row = sqlx::raw_sql("SELECT now() = statement_timestamp() AS clean")
+        .fetch_one(connection)
+        .await?;
+    row.try_get("clean")
 }
 
 impl Database {
@@ -56,8 +69,8 @@ impl Database {
             // A connection whose peer is silent would go back for ever and keep its place in the pool.
             .after_release(|connection, _| {
                 Box::pin(async move {
-                    let whole = timeout(RELEASE_TIMEOUT, connection.ping()).await;
-                    whole.unwrap_or_else(|_| Err(silent())).map(|()| true)
+                    let clean = timeout(RELEASE_TIMEOUT, is_clean(connection)).await;
+                    clean.unwrap_or_else(|_| Err(silent()))
                 })
             })
             .connect_lazy_with(options.clone());

@@ -61,3 +61,20 @@ async fn a_database_that_is_away_is_unavailable_and_waited_for() {
     );
     scratch.drop().await;
 }
+
+/// As a deadline leaves it that cuts off a begin, a commit or what comes between at the wrong moment.
+#[tokio::test]
+async fn a_transaction_that_nobody_knows_of_ends_with_its_connection() {
+    let mut scratch = Scratch::new().await;
+    scratch.config.max_connections = 1;
+    let database = scratch.database();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let begun = sqlx::raw_sql("BEGIN").execute(&mut *connection).await;
+    begun.unwrap();
+    drop(connection);
+
+    let in_none = "SELECT now() = statement_timestamp() AS in_none";
+    let row = sqlx::raw_sql(in_none).fetch_one(database.pool()).await;
+    assert!(sqlx::Row::get::<bool, _>(&row.unwrap(), "in_none"));
+    scratch.drop().await;
+}

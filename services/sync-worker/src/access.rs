@@ -5,8 +5,9 @@
 //! to ask for follows from how fast the last grant was used up. Of many who find nothing left one asks,
 //! and the others wait for what it brings: each asking for itself would be a queue at the bucket's row.
 
+mod hand;
+
 use std::{
-    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,19 +19,16 @@ use roomsync_process::grpc;
 use roomsync_proto::internal::v1::{
     self as proto, google_access_service_client::GoogleAccessServiceClient,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
+use self::hand::{Hand, Key, Turn};
 use crate::{
     timestamps::from_proto,
     trouble::{Report, Trouble},
 };
 
-/// A grant lapses five seconds after booking-command made it; the rest is for the way here.
-const GRANT_LIFE: Duration = Duration::from_millis(4500);
 /// The longest wait with a message in hand, for the live lane only.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
-/// The most units of one grant.
-const MOST_UNITS: i32 = 20;
 /// How often somebody waits for what others ask for before asking for itself.
 const MOST_FLIGHTS: u32 = 3;
 
@@ -72,45 +70,16 @@ pub(crate) struct AccessPool {
     hand: Mutex<Hand>,
 }
 
-type Key = (TenantId, Actor, Share);
-
 /// Which share of the budget pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Share {
+pub(crate) enum Share {
+    /// The live lane's.
     Live,
-    /// Background work that has begun.
+    /// That of background work that has begun. It comes before whatever has not, so that what was read is not
+    /// thrown away and paid for again: with a thousand rooms to import no import would end.
     Begun,
+    /// That of other background work.
     Background,
-}
-
-/// What is there, and what is on its way.
-#[derive(Debug, Default)]
-struct Hand {
-    grants: HashMap<Key, Grant>,
-    flights: HashMap<Key, Flight>,
-}
-
-#[derive(Debug, Clone)]
-struct Grant {
-    lease: Lease,
-    left: i32,
-    size: i32,
-    lapses: Instant,
-}
-
-/// Somebody is asking for a grant; over when its sender is dropped.
-#[derive(Debug)]
-struct Flight(watch::Receiver<()>);
-
-/// What somebody without a unit does.
-#[derive(Debug)]
-enum Turn {
-    /// Takes this.
-    Take(Lease),
-    /// Asks for so many units; others wait until the sender is dropped, however the asking ends.
-    Ask(i32, watch::Sender<()>),
-    /// Waits until somebody else has asked.
-    Wait(watch::Receiver<()>),
 }
 
 impl AccessPool {
@@ -127,36 +96,15 @@ impl AccessPool {
         &self,
         tenant: &TenantId,
         actor: Actor,
-        lane: Lane,
+        share: Share,
     ) -> Result<Lease, Trouble> {
-        let share = match lane {
-            Lane::Live => Share::Live,
-            Lane::Background => Share::Background,
-        };
-        self.of_share((tenant.clone(), actor, share)).await
-    }
-
-    /// The right to one more request of work that has begun. It comes before whatever has not, so that what was
-    /// read is not thrown away and paid for again: with a thousand rooms to import no import would end.
-    pub(crate) async fn acquire_next(
-        &self,
-        tenant: &TenantId,
-        actor: Actor,
-        lane: Lane,
-    ) -> Result<Lease, Trouble> {
-        let share = match lane {
-            Lane::Live => Share::Live,
-            Lane::Background => Share::Begun,
-        };
-        self.of_share((tenant.clone(), actor, share)).await
-    }
-
-    async fn of_share(&self, key: Key) -> Result<Lease, Trouble> {
-        let mut patience = key.2 == Share::Live;
+        let key = (tenant.clone(), actor, share);
+        let mut patience = share == Share::Live;
         let mut flights = 0;
         loop {
             let now = Instant::now();
-            let (units, flight) = match self.turn(&key, now) {
+            let turn = self.hand().turn(&key, now);
+            let (units, flight) = match turn {
                 Turn::Take(lease) => return Ok(lease),
                 Turn::Ask(units, flight) => (units, Some(flight)),
                 Turn::Wait(mut flight) if flights < MOST_FLIGHTS => {
@@ -168,10 +116,12 @@ impl AccessPool {
                 Turn::Wait(_) => (1, None),
             };
             let granted = self.ask(&key, units).await?;
-            if granted.units_granted > 0 {
-                let kept = self.keep(key, granted, now);
+            let units = granted.units_granted;
+            if units > 0 {
+                let lease = lease_of(granted)?;
+                self.hand().keep(key, lease.clone(), units, now);
                 drop(flight);
-                return kept;
+                return Ok(lease);
             }
             // There is nothing for the others either; each needs a slot of its own.
             drop(flight);
@@ -185,12 +135,9 @@ impl AccessPool {
         }
     }
 
-    /// Forgets what is in hand for a tenant: a listing has to begin after a write that happened just
-    /// now, or the token and the budget are in doubt.
-    pub(crate) fn forget(&self, tenant: &TenantId) {
-        let mut hand = self.lock();
-        hand.grants.retain(|(of, _, _), _| of != tenant);
-        hand.flights.retain(|(of, _, _), _| of != tenant);
+    /// We wrote to Google just now: what a tenant's next lease pays for begins after that, and says so.
+    pub(crate) fn outdate(&self, tenant: &TenantId) {
+        self.hand().outdate(tenant);
     }
 
     /// Tells booking-command what Google said. Best effort: the next call will hear it again.
@@ -206,19 +153,16 @@ impl AccessPool {
         if let Err(status) = self.client.clone().report(request).await {
             tracing::warn!(%tenant, code = ?status.code(), "failed to report google's trouble");
         }
-        self.forget(tenant);
+        // The token and the budget are in doubt.
+        self.hand().forget(tenant);
     }
 
     async fn ask(&self, key: &Key, units: i32) -> Result<proto::AcquireResponse, Trouble> {
         let (tenant, actor, share) = key;
-        let lane = match share {
-            Share::Live => Lane::Live,
-            Share::Begun | Share::Background => Lane::Background,
-        };
         let request = proto::AcquireRequest {
             tenant_id: tenant.to_string(),
             actor: Some((*actor).into()),
-            lane: proto::Lane::from(lane).into(),
+            lane: proto::Lane::from(*share).into(),
             units,
             begun: *share == Share::Begun,
         };
@@ -237,82 +181,25 @@ impl AccessPool {
         Ok(response.into_inner())
     }
 
-    /// One unit of a grant that has not lapsed; else whether to ask, and for how many, or to wait.
-    fn turn(&self, key: &Key, now: Instant) -> Turn {
-        let mut hand = self.lock();
-        let mut units = 1;
-        if let Some(grant) = hand.grants.get_mut(key) {
-            let alive = now < grant.lapses;
-            if grant.left > 0 && alive {
-                grant.left -= 1;
-                return Turn::Take(grant.lease.clone());
-            }
-            units = units_after(grant.size, grant.left, alive);
-        }
-        if let Some(Flight(under_way)) = hand.flights.get(key)
-            && under_way.has_changed().is_ok()
-        {
-            return Turn::Wait(under_way.clone());
-        }
-        let (flight, under_way) = watch::channel(());
-        hand.flights.insert(key.clone(), Flight(under_way));
-        Turn::Ask(units, flight)
-    }
-
-    fn keep(
-        &self,
-        key: Key,
-        granted: proto::AcquireResponse,
-        asked_at: Instant,
-    ) -> Result<Lease, Trouble> {
-        let granted_at = granted
-            .now
-            .as_ref()
-            .and_then(from_proto)
-            .ok_or(Trouble::Unreadable("a grant without its time"))?;
-        let lease = Lease {
-            access: Access {
-                token: granted.access_token.into(),
-                quota_user: granted.quota_user,
-            },
-            subject: granted.subject,
-            granted_at,
-        };
-        let mut grant = Grant {
-            lease: lease.clone(),
-            left: granted.units_granted - 1,
-            size: granted.units_granted,
-            lapses: asked_at + GRANT_LIFE,
-        };
-        let grants = &mut self.lock().grants;
-        if let Some(other) = grants.get(&key).filter(|it| asked_at < it.lapses) {
-            // Another answer came in between: its units stay, under the earlier end of both.
-            grant.size = grant.size.max(other.size);
-            if other.left > 0 && grant.left > 0 {
-                grant.left += other.left;
-                grant.lapses = grant.lapses.min(other.lapses);
-                grant.lease.granted_at = grant.lease.granted_at.min(other.lease.granted_at);
-            } else if other.left > 0 {
-                grant = other.clone();
-            }
-        }
-        grants.insert(key, grant);
-        Ok(lease)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Hand> {
+    fn hand(&self) -> MutexGuard<'_, Hand> {
         self.hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How many units to ask for after a grant of `size`: more when it was used up before it lapsed,
-/// one again when units of it were wasted.
-fn units_after(size: i32, left: i32, alive: bool) -> i32 {
-    match (left, alive) {
-        (0, true) => size.saturating_mul(2).clamp(1, MOST_UNITS),
-        (0, false) => size.clamp(1, MOST_UNITS),
-        _ => 1,
-    }
+fn lease_of(granted: proto::AcquireResponse) -> Result<Lease, Trouble> {
+    let granted_at = granted
+        .now
+        .as_ref()
+        .and_then(from_proto)
+        .ok_or(Trouble::Unreadable("a grant without its time"))?;
+    Ok(Lease {
+        access: Access {
+            token: granted.access_token.into(),
+            quota_user: granted.quota_user,
+        },
+        subject: granted.subject,
+        granted_at,
+    })
 }
 
 /// How long until the slot that is reserved for us.
@@ -337,11 +224,11 @@ impl From<Actor> for proto::Actor {
     }
 }
 
-impl From<Lane> for proto::Lane {
-    fn from(lane: Lane) -> Self {
-        match lane {
-            Lane::Live => Self::Live,
-            Lane::Background => Self::Background,
+impl From<Share> for proto::Lane {
+    fn from(share: Share) -> Self {
+        match share {
+            Share::Live => Self::Live,
+            Share::Begun | Share::Background => Self::Background,
         }
     }
 }
@@ -352,90 +239,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case::used_up_early(4, 0, true, 8)]
-    #[case::used_up_at_most(16, 0, true, 20)]
-    #[case::used_up_just_so(4, 0, false, 4)]
-    #[case::wasted(8, 3, false, 1)]
-    fn grants_follow_what_is_used(
-        #[case] size: i32,
-        #[case] left: i32,
-        #[case] alive: bool,
-        #[case] units: i32,
-    ) {
-        assert_eq!(units_after(size, left, alive), units);
-    }
-
-    fn granted(units: i32) -> proto::AcquireResponse {
-        proto::AcquireResponse {
-            units_granted: units,
-            now: Some(Timestamp::default()),
-            ..Default::default()
-        }
-    }
-
-    fn pool() -> (AccessPool, Key) {
-        let client = grpc::ClientConfig::new("http://127.0.0.1:1", "token").unwrap();
-        let pool = AccessPool::new(grpc::connect(&client).unwrap());
-        (pool, ("acme".parse().unwrap(), Actor::Rooms, Share::Live))
-    }
-
-    #[tokio::test]
-    async fn of_many_who_find_nothing_left_one_asks_for_many_and_the_others_wait_for_it() {
-        let (pool, key) = pool();
-        let now = Instant::now();
-        pool.keep(key.clone(), granted(1), now).unwrap();
-        let Turn::Ask(2, flight) = pool.turn(&key, now) else {
-            panic!("the first asks for twice as many");
-        };
-        let Turn::Wait(mut waiting) = pool.turn(&key, now) else {
-            panic!("the second waits");
-        };
-        pool.keep(key.clone(), granted(2), now).unwrap();
-        drop(flight);
-        assert!(waiting.changed().await.is_err(), "it is told");
-        assert!(matches!(pool.turn(&key, now), Turn::Take(_)));
-        assert!(matches!(pool.turn(&key, now), Turn::Ask(4, _)));
-    }
-
-    #[tokio::test]
-    async fn who_gives_up_asking_leaves_it_to_the_next() {
-        let (pool, key) = pool();
-        let now = Instant::now();
-        drop(pool.turn(&key, now));
-        assert!(matches!(pool.turn(&key, now), Turn::Ask(1, _)));
-    }
-
-    #[tokio::test]
-    async fn after_a_write_nobody_waits_for_a_grant_from_before_it() {
-        let (pool, key) = pool();
-        let now = Instant::now();
-        let before = pool.turn(&key, now);
-        pool.forget(&key.0);
-        assert!(matches!(pool.turn(&key, now), Turn::Ask(1, _)));
-        drop(before);
-    }
-
-    #[rstest]
-    #[case::small_one_last(&[8, 1], 7)]
-    #[case::small_one_first(&[1, 8], 7)]
-    #[case::both_large(&[8, 4], 10)]
-    #[tokio::test]
-    async fn a_grant_does_not_replace_what_is_left_of_another(
-        #[case] grants: &[i32],
-        #[case] left: i32,
-    ) {
-        let (pool, key) = pool();
-        let now = Instant::now();
-        for units in grants {
-            pool.keep(key.clone(), granted(*units), now).unwrap();
-        }
-        let takes = || matches!(pool.turn(&key, now), Turn::Take(_));
-        let taken = (0..left).filter(|_| takes()).count();
-        assert_eq!(i32::try_from(taken).unwrap(), left);
-        assert!(!takes());
-    }
 
     #[rstest]
     #[case(Some(12), 2000)]

@@ -10,7 +10,7 @@ use roomsync_google::{
 };
 
 use crate::{
-    access::{Actor, Lane, Lease},
+    access::{Actor, Lane, Lease, Share},
     store::rows::Claim,
     trouble::Trouble,
     worker::Worker,
@@ -185,14 +185,14 @@ impl Fetched {
 async fn lease(worker: &Worker, claim: &Claim, lane: Lane, begun: bool) -> Result<Lease, Trouble> {
     let longest = LONGEST_WAIT.min(worker.config.sync.lease / 2);
     let mut waits = if begun { WAITS } else { 0 };
+    let share = match lane {
+        Lane::Live => Share::Live,
+        Lane::Background if begun => Share::Begun,
+        Lane::Background => Share::Background,
+    };
     loop {
         let tenant = &claim.calendar.tenant;
-        let asked = if begun {
-            worker.access.acquire_next(tenant, Actor::Rooms, lane).await
-        } else {
-            worker.access.acquire(tenant, Actor::Rooms, lane).await
-        };
-        match asked {
+        match worker.access.acquire(tenant, Actor::Rooms, share).await {
             Err(Trouble::OutOfBudget { wait }) if waits > 0 && wait <= longest => {
                 waits -= 1;
                 tokio::time::sleep(wait).await;

@@ -17,6 +17,7 @@ mod environment;
 mod eventually;
 mod logs;
 mod own;
+mod ports;
 mod proxy;
 mod seed;
 mod service;

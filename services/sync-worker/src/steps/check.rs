@@ -95,7 +95,7 @@ async fn round(
         }
         Applied::WrittenSince => {
             // The next listing must begin after that write, so not under a grant from before it.
-            worker.access.forget(&claim.calendar.tenant);
+            worker.access.outdate(&claim.calendar.tenant);
             worker.calendars.release(claim).await?;
             Ok(Round::Again)
         }

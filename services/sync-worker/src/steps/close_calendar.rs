@@ -5,7 +5,7 @@ use roomsync_domain::ChannelId;
 use roomsync_google::{Advice, GoogleError};
 
 use crate::{
-    access::{Actor, Lane},
+    access::{Actor, Share},
     store::{channels::LiveChannel, rows::Calendar},
     trouble::{Trouble, report},
     worker::Worker,
@@ -62,7 +62,7 @@ async fn stop(worker: &Worker, calendar: &Calendar, channel: &LiveChannel) -> Re
     };
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
+        .acquire(&calendar.tenant, Actor::Rooms, Share::Background)
         .await?;
     if lease.subject != channel.subject {
         tracing::info!(channel = %channel.id, "a channel of an earlier subject ends by itself");

@@ -11,7 +11,7 @@ use roomsync_google::{Advice, GoogleError, WatchRequest};
 
 use super::{channel_plan, close_calendar, report};
 use crate::{
-    access::{Actor, Lane},
+    access::{Actor, Share},
     config::{PushConfig, SyncConfig},
     store::{channels::LiveChannel, rows::Calendar},
     trouble::{Trouble, react, report as to_report},
@@ -52,7 +52,7 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
     };
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
+        .acquire(&calendar.tenant, Actor::Rooms, Share::Background)
         .await?;
     let channel = ChannelId::new();
     if !worker

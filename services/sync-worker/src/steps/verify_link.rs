@@ -14,7 +14,7 @@ use roomsync_google::{AccessRole, GoogleError, ListQuery};
 use roomsync_proto::internal::v1 as proto;
 
 use crate::{
-    access::{Actor, Lane},
+    access::{Actor, Share},
     mirror::Verdict,
     store::rows::Calendar,
     trouble::{Trouble, report},
@@ -44,7 +44,7 @@ pub(crate) async fn verify(worker: &Worker, calendar: &Calendar) -> Result<Verdi
 async fn in_directory(worker: &Worker, calendar: &Calendar) -> Result<bool, Trouble> {
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Directory, Lane::Live)
+        .acquire(&calendar.tenant, Actor::Directory, Share::Live)
         .await?;
     let found = worker
         .google
@@ -56,7 +56,7 @@ async fn in_directory(worker: &Worker, calendar: &Calendar) -> Result<bool, Trou
 async fn role(worker: &Worker, calendar: &Calendar) -> Result<AccessRole, Trouble> {
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Rooms, Lane::Background)
+        .acquire(&calendar.tenant, Actor::Rooms, Share::Background)
         .await?;
     let now = worker.clock.now();
     // With both times no cursor is made: one event is enough to hear the role.
@@ -80,7 +80,7 @@ async fn answers_by_itself(worker: &Worker, calendar: &Calendar) -> Result<Optio
         // Not in the background: what was asked before would be asked again each time there is no unit for this.
         let lease = worker
             .access
-            .acquire(&calendar.tenant, Actor::Settings, Lane::Live)
+            .acquire(&calendar.tenant, Actor::Settings, Share::Live)
             .await?;
         let settings = worker
             .google

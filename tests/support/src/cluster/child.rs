@@ -2,14 +2,12 @@
 
 use std::{
     fs::File,
-    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
 use anyhow::{Context as _, bail, ensure};
-use rand::Rng as _;
 use tokio::{process, time::timeout};
 
 /// How long a process may take to end.
@@ -98,20 +96,4 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
         folder
     }
     .to_owned())
-}
-
-/// A port that is free now, below those that the system gives to outgoing connections: nobody takes
-/// it by accident until it is used.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "two tests that run at once must not take the same"
-)]
-pub(crate) fn free_port() -> anyhow::Result<SocketAddr> {
-    for _ in 0..100 {
-        let address = SocketAddr::from(([127, 0, 0, 1], rand::rng().random_range(15_000..32_000)));
-        if TcpListener::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    bail!("found no free port")
 }

@@ -13,12 +13,8 @@ use chrono::TimeDelta;
 use serde_json::Value;
 use toml::Table;
 
-use super::{
-    child::{Child, free_port},
-    host::Host,
-    settings,
-};
-use crate::{Service, eventually, found_within};
+use super::{child::Child, host::Host, settings};
+use crate::{Service, eventually, found_within, ports};
 
 /// How long a service may take to get ready.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -104,7 +100,8 @@ impl Replica {
         if self.addresses.is_empty() {
             // It must find its ports free when it is started again, and a process cannot be asked.
             for (port, section) in self.service.ports() {
-                self.keep_port(port, section, free_port()?);
+                let address = SocketAddr::from(([127, 0, 0, 1], ports::take(1)?));
+                self.keep_port(port, section, address);
             }
         }
         std::fs::write(&self.file, self.table.to_string())?;

@@ -2,15 +2,15 @@
 //! for the suites' own scripts and for this.
 
 use std::{
-    net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process,
 };
 
-use anyhow::{Context as _, bail, ensure};
-use rand::Rng as _;
+use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
+
+use crate::ports;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/local/server");
 /// A server's ports: its own and those after it.
@@ -35,7 +35,7 @@ impl Server {
         let folder = TempDir::with_prefix("roomsync-own-")?;
         // PostgreSQL runs as a user of its own when the test runs as root.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
-        let port = free_ports()?;
+        let port = ports::take(PORTS)?;
         let server = Self { kind, port, folder };
         let test = process::id().to_string();
         server.try_run("start", Some(&test)).await?;
@@ -88,20 +88,4 @@ impl Drop for Server {
             .stderr(process::Stdio::null())
             .status();
     }
-}
-
-/// Free now, and below those that replicas take and those that the system gives to outgoing connections.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "two tests that run at once must not take the same"
-)]
-fn free_ports() -> anyhow::Result<u16> {
-    for _ in 0..100 {
-        let first = rand::rng().random_range(2_000..3_600) * PORTS;
-        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        if (first..first + PORTS).all(is_free) {
-            return Ok(first);
-        }
-    }
-    bail!("found no free ports")
 }

@@ -23,7 +23,8 @@ pub struct Running {
     pub admin_addr: SocketAddr,
     parts: Parts,
     runtime: Option<Runtime>,
-    ended: watch::Receiver<bool>,
+    /// With what, once it has.
+    ended: watch::Receiver<Option<String>>,
     outcome: Option<oneshot::Receiver<anyhow::Result<()>>>,
 }
 
@@ -53,13 +54,17 @@ where
         .context("failed to start a runtime")?;
     let parts = Parts::new(service.name);
     let (report, mut outcome) = oneshot::channel();
-    let (alive, ended) = watch::channel(false);
+    let (end, ended) = watch::channel(None);
     let work = live(config, parts.clone(), run);
     runtime.spawn(async move {
         let result = work.await;
+        let with = match &result {
+            Ok(()) => "well".to_owned(),
+            Err(error) => format!("with: {error:#}"),
+        };
         // Nobody may be listening any more; then nobody wants to know.
         let _ = report.send(result);
-        alive.send_replace(true);
+        end.send_replace(Some(with));
     });
 
     let announced = parts.ports.clone();
@@ -120,7 +125,10 @@ impl Running {
             result = timeout(PATIENCE, wait) => {
                 result.with_context(|| format!("waited {PATIENCE:?}"))
             }
-            _ = ended.wait_for(|ended| *ended) => Err(anyhow!("the service has ended")),
+            ended = ended.wait_for(Option::is_some) => {
+                let with = ended.ok().and_then(|with| with.clone());
+                Err(anyhow!("the service has ended {}", with.as_deref().unwrap_or("by a panic")))
+            }
         }
     }
 

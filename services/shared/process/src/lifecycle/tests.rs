@@ -127,6 +127,7 @@ async fn a_process_that_cannot_start_says_why() {
 async fn a_port_of_a_process_that_has_ended_is_not_waited_for() {
     let run = async |_: Context<Config>| anyhow::bail!("no luck");
     let running = start_in_process(SERVICE, config(), run).await.unwrap();
-    assert!(running.port("public").await.is_err());
+    let error = running.port("public").await.unwrap_err();
+    assert!(format!("{error:#}").ends_with("no luck"), "{error:#}");
     assert_eq!(running.shutdown().await.unwrap_err().to_string(), "no luck");
 }

@@ -110,9 +110,13 @@ impl House {
     }
 
     /// Rooms that nobody has used. They are to be replaced by [`House::link_rooms`] while a
-    /// sequence is played on these.
-    pub(crate) fn fresh_rooms(&mut self) -> Vec<Linked> {
+    /// sequence is played on these. A sequence that broke off has left none.
+    pub(crate) async fn fresh_rooms(&mut self) -> Vec<Linked> {
         self.number += 1;
+        if self.ready.is_empty() {
+            self.ready = self.link_rooms().await;
+            self.number += 1;
+        }
         std::mem::take(&mut self.ready)
     }
 
@@ -163,7 +167,7 @@ impl House {
 
     /// Everything is in order, and nothing was parked in all this.
     pub(crate) async fn close(mut self) {
-        let unused = self.fresh_rooms();
+        let unused = std::mem::take(&mut self.ready);
         self.leave(unused);
         while let Some(left) = self.leaving.join_next().await {
             assert!(left.is_ok(), "an object could not be deleted");

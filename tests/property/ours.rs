@@ -53,7 +53,7 @@ impl Play for Interplay {
         patience: Duration,
         tally: &mut Tally,
     ) -> Result<(), TestCaseError> {
-        let linked = house.fresh_rooms();
+        let linked = house.fresh_rooms().await;
         house.set(&self.weather);
         let (played, next) = tokio::join!(
             house.interplay(&linked, &self.steps, patience, tally),

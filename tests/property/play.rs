@@ -40,7 +40,7 @@ impl Play for Sequence {
         patience: Duration,
         tally: &mut Tally,
     ) -> Result<(), TestCaseError> {
-        let linked = house.fresh_rooms();
+        let linked = house.fresh_rooms().await;
         house.set(&self.weather);
         let (played, next) = tokio::join!(
             house.play_on(&linked, &self.acts, patience, tally),

@@ -75,8 +75,9 @@ pub(crate) struct AccessPool {
 pub(crate) enum Share {
     /// The live lane's.
     Live,
-    /// That of background work that has begun. It comes before whatever has not, so that what was read is not
-    /// thrown away and paid for again: with a thousand rooms to import no import would end.
+    /// That of background work that has begun, a channel for a verified room among it. It comes before whatever has
+    /// not, so that what was read is not thrown away and paid for again: with a thousand rooms to import no
+    /// import would end.
     Begun,
     /// That of other background work.
     Background,

@@ -57,7 +57,7 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
         let subject = connection.subject(purpose);
         let payer = Lender::payer(&connection, Actor::Own(purpose));
         let lease = self.lender.budget.take(&payer, lane, units).await?;
-        self.count(sent.lane(), units, lease.grant.units);
+        self.count(sent.lane(), lease.grant.units);
         Ok(Response::new(proto::AcquireResponse {
             access_token: lent.token.expose_secret().to_owned(),
             access_token_expires_at: Some(stamp(lent.expires_at)),
@@ -104,7 +104,8 @@ impl proto::google_access_service_server::GoogleAccessService for GoogleAccessRp
 }
 
 impl GoogleAccessRpc {
-    fn count(&self, lane: proto::Lane, wanted: u32, granted: u32) {
+    /// Somebody waits for one unit, however many it asked for.
+    fn count(&self, lane: proto::Lane, granted: u32) {
         let labels = |outcome| {
             [
                 KeyValue::new("lane", lane.as_str_name()),
@@ -112,8 +113,7 @@ impl GoogleAccessRpc {
             ]
         };
         self.units.add(u64::from(granted), &labels("granted"));
-        self.units
-            .add(u64::from(wanted.saturating_sub(granted)), &labels("waits"));
+        self.units.add(u64::from(granted == 0), &labels("waits"));
     }
 }
 

@@ -50,9 +50,10 @@ async fn try_open(worker: &Worker, calendar: &Calendar) -> Result<Option<Duratio
             .await?;
         return Ok(None);
     };
+    // Before what has not begun: until the room has a channel it is polled, and that costs more calls than this.
     let lease = worker
         .access
-        .acquire(&calendar.tenant, Actor::Rooms, Share::Background)
+        .acquire(&calendar.tenant, Actor::Rooms, Share::Begun)
         .await?;
     let channel = ChannelId::new();
     if !worker

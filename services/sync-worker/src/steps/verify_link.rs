@@ -6,8 +6,8 @@
 //! optional (documented: the scope of events does not cover it), so whatever is in the way of the
 //! answer leaves it open and does the link no harm.
 //!
-//! The calls about calendars are the background's, but for that one: an organisation that links a thousand rooms at once must
-//! not use up what is kept for its own live changes. While there is budget, nobody waits for it.
+//! The first call is the background's: an organisation that links a thousand rooms at once must not use up
+//! what is kept for its own live changes. While there is budget, nobody waits for it.
 
 use roomsync_domain::LinkReason;
 use roomsync_google::{AccessRole, GoogleError, ListQuery};
@@ -23,12 +23,17 @@ use crate::{
 
 /// Asks Google. `Err` when it cannot be known now.
 pub(crate) async fn verify(worker: &Worker, calendar: &Calendar) -> Result<Verdict, Trouble> {
+    // First what waits for a unit of the background: a verification that comes again has asked nothing yet.
+    let asked = role(worker, calendar).await;
+    let role = told(worker, calendar, Actor::Rooms, asked).await;
+    if let Err(waits @ Trouble::OutOfBudget { .. }) = role {
+        return Err(waits);
+    }
     let asked = in_directory(worker, calendar).await;
     if !told(worker, calendar, Actor::Directory, asked).await? {
         return Ok(Verdict::Failed(LinkReason::NotInOrganisation));
     }
-    let asked = role(worker, calendar).await;
-    match told(worker, calendar, Actor::Rooms, asked).await {
+    match role {
         Ok(role) if role.is_times_only() => Ok(Verdict::Failed(LinkReason::TimesOnly)),
         Ok(role) => Ok(Verdict::Verified {
             role: role.as_str().to_owned(),

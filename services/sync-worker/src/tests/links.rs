@@ -133,6 +133,21 @@ async fn a_resource_of_another_organisation_is_not_mirrored(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "crate::MIGRATOR")]
+async fn a_verification_that_has_to_wait_has_asked_google_nothing(pool: PgPool) {
+    let fixture = Fixture::new(pool).await;
+    let wanted = link(&fixture);
+    fixture.told().links.push(wanted);
+    fixture.told().no_budget_at = Some(1);
+    knows_the_room(&fixture).await;
+    assert!(matches!(
+        link_due(&fixture).await,
+        Err(Failure::Retry { .. })
+    ));
+    let asked = fixture.google.received_requests().await.unwrap();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[sqlx::test(migrator = "crate::MIGRATOR")]
 async fn a_calendar_without_access_fails_its_link(pool: PgPool) {
     let fixture = Fixture::new(pool).await;
     let wanted = link(&fixture);

@@ -8,7 +8,7 @@ use opentelemetry::{
 };
 use roomsync_google::OddWhy;
 
-use crate::store::{channels::Coverage, rows::Counts};
+use crate::store::{channel_work::Coverage, rows::Counts};
 
 /// Seconds from a push to its effect.
 const LATENCY: [f64; 16] = [

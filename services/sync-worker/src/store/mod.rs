@@ -5,6 +5,7 @@
 //! To add a statement: a method beside its table's others, its SQL opening with `-- sync.<table>.<method>`.
 
 pub(crate) mod calendars;
+pub(crate) mod channel_work;
 pub(crate) mod channels;
 pub(crate) mod jobs;
 mod raise;

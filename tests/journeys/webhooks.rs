@@ -466,10 +466,11 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
     );
     let network = Proxy::start(hanging.address().to_string()).await;
     let network = network.expect("a proxy");
+    // Before there is a webhook: that the last room is open now may be told to it a moment later.
+    network.stall();
     let url = format!("http://{}/hook", network.address());
     given_webhook(&scene, &hanging, &url).await;
     given_webhook(&scene, &quick, &quick.url()).await;
-    network.stall();
 
     let everywhere = async |hour| {
         for room in &rooms {

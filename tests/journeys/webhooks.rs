@@ -1,25 +1,19 @@
-//! The other way to hear of changes: webhooks, verified by a receiver that knows the specification alone;
-//! and streams whose reader is too slow or comes back too late.
+//! The other way to hear of changes: webhooks, verified by a receiver that knows the specification alone.
 
 use std::collections::BTreeMap;
 
-use roomsync_process::grpc;
 use roomsync_proto::{
     booking::v1::BookingState,
     notification::v1::{
-        CreateWebhookRequest, ListWebhooksRequest, RedeliverChangeRequest, ReplayWebhookRequest,
-        RotateWebhookSecretRequest, SubscribeRequest, SubscribeResponse, UpdateWebhookRequest,
-        Webhook, replay_webhook_request::From, subscribe_response::Message,
-        subscription_service_client::SubscriptionServiceClient,
+        CreateWebhookRequest, ListWebhooksRequest, RotateWebhookSecretRequest, Webhook,
     },
 };
 use roomsync_testkit::{Cluster, Posted, Proxy, SOON, Service, WebhookReceiver, eventually};
-use tonic::{Code, Streaming, transport::Endpoint};
 
-use crate::scene::{Scene, Watched as _, at, start, tomorrow};
+use crate::scene::{Scene, Watched as _, at, tomorrow};
 
 /// A webhook of the scene's tenant at this address; the receiver trusts its secret.
-async fn given_webhook(scene: &Scene, receiver: &WebhookReceiver, url: &str) -> Webhook {
+pub(crate) async fn given_webhook(scene: &Scene, receiver: &WebhookReceiver, url: &str) -> Webhook {
     let request = CreateWebhookRequest {
         tenant_id: scene.room.tenant.clone(),
         name: "Rooms".to_owned(),
@@ -32,7 +26,7 @@ async fn given_webhook(scene: &Scene, receiver: &WebhookReceiver, url: &str) -> 
     made.webhook.expect("a webhook")
 }
 
-async fn shown(scene: &Scene) -> Webhook {
+pub(crate) async fn shown(scene: &Scene) -> Webhook {
     let request = ListWebhooksRequest {
         tenant_id: scene.room.tenant.clone(),
     };
@@ -43,24 +37,12 @@ async fn shown(scene: &Scene) -> Webhook {
 }
 
 /// Waits until `ListWebhooks` says something.
-async fn wait_shown(scene: &Scene, what: &str, is: impl Fn(&Webhook) -> bool) {
+pub(crate) async fn wait_shown(scene: &Scene, what: &str, is: impl Fn(&Webhook) -> bool) {
     eventually(SOON, what, async || is(&shown(scene).await).then_some(())).await;
 }
 
-async fn enable(scene: &Scene, webhook: &Webhook, enabled: bool) {
-    let request = UpdateWebhookRequest {
-        tenant_id: scene.room.tenant.clone(),
-        webhook_id: webhook.webhook_id.clone(),
-        enabled: Some(enabled),
-        ..UpdateWebhookRequest::default()
-    };
-    let mut rpcs = scene.cluster.app().subscriptions();
-    let updated = rpcs.update_webhook(request).await;
-    updated.expect("UpdateWebhook");
-}
-
 /// The receiver's state of a booking: what the last change that named it said.
-fn state_of(taken: &[Posted], booking: &str) -> Option<String> {
+pub(crate) fn state_of(taken: &[Posted], booking: &str) -> Option<String> {
     let said = taken.iter().rev().find_map(|posted| {
         let items = posted.body["data"]["items"].as_array()?;
         let mut bookings = items.iter().rev().map(|item| &item["booking"]);
@@ -71,7 +53,7 @@ fn state_of(taken: &[Posted], booking: &str) -> Option<String> {
 
 /// What the receiver was posted, repeats too: per object every version in order and without a gap. A
 /// version comes again, under the same id, only when it was refused the last time.
-fn assert_in_order(posted: &[Posted]) {
+pub(crate) fn assert_in_order(posted: &[Posted]) {
     let mut last: BTreeMap<&str, &Posted> = BTreeMap::new();
     for next in posted {
         if let Some(before) = last.insert(&next.object, next) {
@@ -84,7 +66,7 @@ fn assert_in_order(posted: &[Posted]) {
 }
 
 /// The same where nothing was refused and no request died: so every version came once.
-fn assert_each_once_in_order(posted: &[Posted]) {
+pub(crate) fn assert_each_once_in_order(posted: &[Posted]) {
     assert!(!posted.is_empty());
     for posted in posted {
         assert!(posted.is_taken(), "{posted:#?}");
@@ -291,160 +273,6 @@ async fn a_rotated_secret_signs_beside_the_old_one() {
     assert_each_once_in_order(&receiver.posted());
 }
 
-/// Covers B14.
-#[tokio::test]
-async fn a_webhook_that_is_enabled_again_goes_on_where_it_stopped() {
-    let scene = Scene::new("a disabled webhook").await;
-    let receiver = WebhookReceiver::start().await;
-    let webhook = given_webhook(&scene, &receiver, &receiver.url()).await;
-    let (_, first) = scene.given_meeting(8).await;
-    receiver
-        .wait_for("the first", |taken| {
-            (state_of(taken, &first.booking_id)? == "BOOKING_STATE_CONFIRMED").then_some(())
-        })
-        .await;
-    // Otherwise a request could still be under way.
-    wait_shown(&scene, "a webhook that has everything", |webhook| {
-        webhook.objects_behind == 0
-    })
-    .await;
-    enable(&scene, &webhook, false).await;
-    let before = receiver.posted().len();
-    let mut bookings = Vec::new();
-    for hour in 9..11 {
-        bookings.push(scene.given_meeting(hour).await.1);
-    }
-    let disabled = shown(&scene).await;
-    assert_eq!((disabled.enabled, disabled.objects_behind), (false, 1));
-    assert_eq!(receiver.posted().len(), before);
-
-    enable(&scene, &webhook, true).await;
-    receiver
-        .wait_for("what it missed", |taken| {
-            let all = bookings
-                .iter()
-                .all(|booking| state_of(taken, &booking.booking_id).is_some());
-            all.then_some(())
-        })
-        .await;
-    scene.cluster.finish().await;
-    assert_each_once_in_order(&receiver.posted());
-}
-
-/// Covers B14.
-#[tokio::test]
-async fn a_change_that_is_given_up_is_parked_and_its_webhook_keeps_its_place() {
-    let cluster = Cluster::builder("a change given up")
-        .set(Service::Notification, "webhooks.patience", "1s")
-        .start()
-        .await;
-    let scene = Scene::with(cluster).await;
-    let receiver = WebhookReceiver::start().await;
-    receiver.answer(|_| 500);
-    given_webhook(&scene, &receiver, &receiver.url()).await;
-    let (_, first) = scene.given_meeting(9).await;
-    let dead = "notification.delivery-due.dead";
-    eventually(SOON, "the message is parked", async || {
-        let left = scene.cluster.vhost().left().await.ok()?;
-        left.iter().any(|left| left.queue == dead).then_some(())
-    })
-    .await;
-    assert_eq!(shown(&scene).await.objects_behind, 1);
-
-    receiver.answer(|_| 200);
-    let (_, second) = scene.given_meeting(11).await;
-    let taken = receiver
-        .wait_for("both", |taken| {
-            state_of(taken, &second.booking_id)?;
-            Some(taken.to_vec())
-        })
-        .await;
-    assert!(state_of(&taken, &first.booking_id).is_some());
-    scene.cluster.finish_leaving(&[dead]).await;
-    assert_in_order(&receiver.posted());
-}
-
-/// Covers B14.
-#[tokio::test]
-async fn a_receiver_that_was_down_for_long_is_disabled_and_replays_what_it_missed() {
-    let cluster = Cluster::builder("a receiver down for long")
-        .set(Service::Notification, "webhooks.disable_after", "1s")
-        .start()
-        .await;
-    let scene = Scene::with(cluster).await;
-    let receiver = WebhookReceiver::start().await;
-    let webhook = given_webhook(&scene, &receiver, &receiver.url()).await;
-    scene.given_meeting(8).await;
-    receiver
-        .wait_for("the first", |taken| (!taken.is_empty()).then_some(()))
-        .await;
-    wait_shown(&scene, "a webhook that has everything", |webhook| {
-        webhook.objects_behind == 0
-    })
-    .await;
-    let stream = slow_stream(&scene, "").await.message().await;
-    let cursor = stream.expect("a greeting").expect("open").cursor;
-
-    receiver.answer(|_| 500);
-    let (_, first) = scene.given_meeting(9).await;
-    wait_shown(&scene, "a disabled webhook", |webhook| {
-        !webhook.enabled && webhook.disabled_because == "NOT_TAKING"
-    })
-    .await;
-    assert_eq!(shown(&scene).await.last_failure, "HTTP_500");
-    let (_, second) = scene.given_meeting(10).await;
-
-    // It takes everything now, and loses it: its operator asks for it again.
-    receiver.answer(|_| 200);
-    enable(&scene, &webhook, true).await;
-    wait_shown(&scene, "a webhook that has everything again", |webhook| {
-        webhook.enabled && webhook.objects_behind == 0
-    })
-    .await;
-    let before = receiver.posted().len();
-    let mut rpcs = scene.cluster.app().subscriptions();
-    let request = ReplayWebhookRequest {
-        tenant_id: scene.room.tenant.clone(),
-        webhook_id: webhook.webhook_id.clone(),
-        from: Some(From::Cursor(cursor)),
-    };
-    let replayed = rpcs.replay_webhook(request).await.expect("ReplayWebhook");
-    let changes = usize::try_from(replayed.into_inner().changes).expect("a count");
-    wait_shown(&scene, "a replay that is through", |webhook| {
-        webhook.objects_replaying == 0 && webhook.objects_behind == 0
-    })
-    .await;
-    let posted = receiver.posted();
-    let (earlier, again) = posted.split_at(before);
-    assert_eq!(again.len(), changes);
-    for booking in [&first, &second] {
-        assert!(state_of(again, &booking.booking_id).is_some());
-    }
-    let place = |posted: &Posted| (posted.version, posted.id.clone());
-    let sent_before = earlier.iter().filter(|posted| posted.is_taken());
-    let sent_before: Vec<_> = sent_before.map(place).collect();
-    let sent_before = &sent_before[sent_before.len() - changes..];
-    let sent_again: Vec<_> = again.iter().map(place).collect();
-    assert_eq!(
-        sent_again, sent_before,
-        "the same changes in the same order"
-    );
-
-    let request = RedeliverChangeRequest {
-        tenant_id: scene.room.tenant.clone(),
-        webhook_id: webhook.webhook_id.clone(),
-        change_id: again[0].id.clone(),
-    };
-    let redelivered = rpcs
-        .redeliver_change(request)
-        .await
-        .expect("RedeliverChange");
-    assert!(redelivered.into_inner().taken);
-    let last = receiver.posted().pop().expect("a change");
-    assert_eq!(place(&last), sent_again[0]);
-    scene.cluster.finish().await;
-}
-
 /// More objects than the consumer has hands, and a receiver that answers none of them.
 ///
 /// Covers B14.
@@ -504,144 +332,6 @@ async fn a_receiver_that_hangs_holds_up_nobody_else() {
     network.pass();
     hanging
         .wait_for("what it did not answer", |taken| has(taken, 10))
-        .await;
-    scene.cluster.finish().await;
-}
-
-/// A stream of our own, whose connection takes in almost nothing that nobody reads.
-async fn slow_stream(scene: &Scene, cursor: &str) -> Streaming<SubscribeResponse> {
-    let address = scene.cluster.address(Service::Notification, 0, "public");
-    let channel = Endpoint::from_shared(format!("http://{address}"))
-        .expect("an address")
-        .initial_stream_window_size(128)
-        .connect_lazy();
-    let mut request = tonic::Request::new(SubscribeRequest {
-        tenant_id: scene.room.tenant.clone(),
-        cursor: cursor.to_owned(),
-        heartbeat_seconds: 60,
-    });
-    let bearer = format!("Bearer {}", scene.cluster.app_token());
-    request
-        .metadata_mut()
-        .insert("authorization", bearer.parse().expect("a header"));
-    let mut rpcs = SubscriptionServiceClient::new(channel);
-    let stream = rpcs.subscribe(request).await;
-    stream.expect("Subscribe").into_inner()
-}
-
-/// Covers B14.
-#[tokio::test]
-async fn a_stream_that_nobody_reads_is_cut_off_and_goes_on_with_its_cursor() {
-    let cluster = Cluster::builder("a slow reader")
-        .set(Service::Notification, "stream.buffer", 1)
-        .set(Service::Notification, "stream.write_timeout", "300ms")
-        .start()
-        .await;
-    let scene = Scene::with(cluster).await;
-    let mut slow = slow_stream(&scene, "").await;
-    let greeting = slow.message().await.expect("a greeting").expect("open");
-    let mut cursor = greeting.cursor;
-    let mut bookings = Vec::new();
-    for hour in 8..14 {
-        bookings.push(scene.given_meeting(hour).await.1.booking_id);
-    }
-    eventually(SOON, "the stream is given up", async || {
-        let metric = "roomsync_notification_streams_stuck_total";
-        let stuck = scene.cluster.metric(Service::Notification, 0, metric).await;
-        (stuck > 0.0).then_some(())
-    })
-    .await;
-
-    let mut heard = Vec::new();
-    let ended = loop {
-        match slow.message().await {
-            Ok(Some(message)) => {
-                heard.extend(versions_of(&message));
-                cursor = message.cursor;
-            }
-            Ok(None) => panic!("the stream ended without a reason"),
-            Err(status) => break status,
-        }
-    };
-    assert_eq!(ended.code(), Code::Unavailable);
-    assert_eq!(grpc::reason(&ended).as_deref(), Some("NOT_READING"));
-    let before = heard.len();
-
-    let all = scene.room.subscriber.journal(|journal| {
-        let heard = journal.heard.iter();
-        heard
-            .map(|heard| heard.change.version)
-            .max()
-            .unwrap_or_default()
-    });
-    let mut again = slow_stream(&scene, &cursor).await;
-    while heard.last() != Some(&all) {
-        let next = tokio::time::timeout(SOON, again.message()).await;
-        let next = next.expect("in time").expect("a message").expect("open");
-        heard.extend(versions_of(&next));
-    }
-    assert!(heard.len() > before, "something was left to hear");
-    let expected: Vec<_> = (heard[0]..=all).collect();
-    assert_eq!(heard, expected, "nothing is lost, nothing comes twice");
-    scene.cluster.finish().await;
-}
-
-fn versions_of(response: &SubscribeResponse) -> Option<i64> {
-    match response.message.as_ref()? {
-        Message::Change(change) => Some(change.version),
-        Message::Heartbeat(_) => None,
-    }
-}
-
-/// Covers B14.
-#[tokio::test]
-async fn a_cursor_older_than_the_log_is_told_so_and_the_app_begins_anew() {
-    let cluster = Cluster::builder("an expired cursor of a stream")
-        .set(Service::Notification, "log.keep", "1s")
-        .set(Service::Notification, "log.cleanup_every", "200ms")
-        .start()
-        .await;
-    let scene = Scene::with(cluster).await;
-    let mut stream = slow_stream(&scene, "").await;
-    let old = stream
-        .message()
-        .await
-        .expect("a greeting")
-        .expect("open")
-        .cursor;
-    drop(stream);
-    scene.room.subscriber.pause();
-    let app = scene.cluster.app();
-    let meeting = scene.meeting(9);
-    scene.ana.insert_event(meeting).expect("Google takes it");
-    app.wait_for("the booking, seen by the API", async || {
-        let (bookings, _) = app.list_bookings("acme", &["aquarium".to_owned()]).await?;
-        Ok((bookings.len() == 1).then_some(()))
-    })
-    .await;
-
-    let ended = eventually(SOON, "the cursor expires", async || {
-        let request = SubscribeRequest {
-            tenant_id: scene.room.tenant.clone(),
-            cursor: old.clone(),
-            heartbeat_seconds: 1,
-        };
-        let stream = app.subscriptions().subscribe(request).await;
-        stream.err()
-    })
-    .await;
-    assert_eq!(ended.code(), Code::OutOfRange);
-    assert_eq!(grpc::reason(&ended).as_deref(), Some("CURSOR_EXPIRED"));
-
-    // The app's own subscriber finds its cursor expired too, begins anew and misses nothing.
-    scene.room.subscriber.resume();
-    scene
-        .room
-        .subscriber
-        .wait_for("the booking, by beginning anew", |journal| {
-            let bookings = journal.bookings(&scene.room.object);
-            (bookings.len() == 1 && start(&bookings[0]) == tomorrow(9)).then_some(())
-        })
         .await;
     scene.cluster.finish().await;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use roomsync_proto::{
-    booking::v1::BookingState,
+    booking::v1::{Booking, BookingState},
     notification::v1::{
         CreateWebhookRequest, ListWebhooksRequest, RotateWebhookSecretRequest, Webhook,
     },
@@ -39,6 +39,24 @@ pub(crate) async fn shown(scene: &Scene) -> Webhook {
 /// Waits until `ListWebhooks` says something.
 pub(crate) async fn wait_shown(scene: &Scene, what: &str, is: impl Fn(&Webhook) -> bool) {
     eventually(SOON, what, async || is(&shown(scene).await).then_some(())).await;
+}
+
+/// Waits until nothing is left to send, so that no request is under way.
+pub(crate) async fn wait_caught_up(scene: &Scene) {
+    wait_shown(scene, "a webhook that has everything", |webhook| {
+        webhook.objects_behind == 0
+    })
+    .await;
+}
+
+/// Waits until the receiver has been told of all of them.
+pub(crate) async fn wait_told(receiver: &WebhookReceiver, bookings: &[Booking]) {
+    receiver
+        .wait_for("all of them", |taken| {
+            let is_told = |it: &Booking| state_of(taken, &it.booking_id).is_some();
+            bookings.iter().all(is_told).then_some(())
+        })
+        .await;
 }
 
 /// The receiver's state of a booking: what the last change that named it said.
@@ -211,10 +229,7 @@ async fn a_receiver_that_was_down_gets_everything_once_and_in_order() {
         .wait_for("the first", |taken| (!taken.is_empty()).then_some(()))
         .await;
     // No request dies on its way, so the receiver may count on once.
-    wait_shown(&scene, "a webhook that has everything", |webhook| {
-        webhook.objects_behind == 0
-    })
-    .await;
+    wait_caught_up(&scene).await;
 
     network.refuse();
     network.cut();
@@ -228,14 +243,7 @@ async fn a_receiver_that_was_down_gets_everything_once_and_in_order() {
     .await;
     network.pass();
 
-    receiver
-        .wait_for("all of them", |taken| {
-            let all = bookings
-                .iter()
-                .all(|booking| state_of(taken, &booking.booking_id).is_some());
-            all.then_some(())
-        })
-        .await;
+    wait_told(&receiver, &bookings).await;
     scene.cluster.finish().await;
     assert_each_once_in_order(&receiver.posted());
 }

@@ -10,7 +10,8 @@ use crate::{
     scene::Scene,
     slow_streams::slow_stream,
     webhooks::{
-        assert_each_once_in_order, assert_in_order, given_webhook, shown, state_of, wait_shown,
+        assert_each_once_in_order, assert_in_order, given_webhook, shown, state_of, wait_caught_up,
+        wait_shown, wait_told,
     },
 };
 
@@ -39,10 +40,7 @@ async fn a_webhook_that_is_enabled_again_goes_on_where_it_stopped() {
         })
         .await;
     // Otherwise a request could still be under way.
-    wait_shown(&scene, "a webhook that has everything", |webhook| {
-        webhook.objects_behind == 0
-    })
-    .await;
+    wait_caught_up(&scene).await;
     enable(&scene, &webhook, false).await;
     let before = receiver.posted().len();
     let mut bookings = Vec::new();
@@ -54,14 +52,7 @@ async fn a_webhook_that_is_enabled_again_goes_on_where_it_stopped() {
     assert_eq!(receiver.posted().len(), before);
 
     enable(&scene, &webhook, true).await;
-    receiver
-        .wait_for("what it missed", |taken| {
-            let all = bookings
-                .iter()
-                .all(|booking| state_of(taken, &booking.booking_id).is_some());
-            all.then_some(())
-        })
-        .await;
+    wait_told(&receiver, &bookings).await;
     scene.cluster.finish().await;
     assert_each_once_in_order(&receiver.posted());
 }
@@ -113,10 +104,7 @@ async fn a_receiver_that_was_down_for_long_is_disabled_and_replays_what_it_misse
     receiver
         .wait_for("the first", |taken| (!taken.is_empty()).then_some(()))
         .await;
-    wait_shown(&scene, "a webhook that has everything", |webhook| {
-        webhook.objects_behind == 0
-    })
-    .await;
+    wait_caught_up(&scene).await;
     let stream = slow_stream(&scene, "").await.message().await;
     let cursor = stream.expect("a greeting").expect("open").cursor;
 

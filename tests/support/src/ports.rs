@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     ops::Range,
+    os::unix::fs::PermissionsExt as _,
     process,
     sync::{Mutex, PoisonError},
 };
@@ -50,13 +51,16 @@ impl Blocks {
         let folder = std::env::temp_dir().join("roomsync-ports");
         fs::create_dir_all(&folder)
             .with_context(|| format!("failed to make {}", folder.display()))?;
+        // For every user of the machine; only the one who made it can say so, and has.
+        let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o777));
         let count = usize::from(BLOCK);
         let all = PORTS.step_by(count);
         // Not all from the same end: they would meet at every lock.
         let first = process::id() as usize % all.len();
         for block in all.clone().cycle().skip(first).take(all.len()) {
-            // Somebody else's is as good as locked, and so is one of another user.
-            let Ok(lock) = File::create(folder.join(block.to_string())) else {
+            let path = folder.join(block.to_string());
+            // Another user's file may only be read, which is enough to lock it.
+            let Ok(lock) = File::open(&path).or_else(|_| File::create(&path)) else {
                 continue;
             };
             if lock.try_lock().is_ok() {
